@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Planaria developers
+# Sourced by the other scripts: where things are built, and the environment every build needs.
+
+set -euo pipefail
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/planaria"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CACHE/target}"
+export WASM_BUILD_WORKSPACE_HINT="$ROOT"
+export OPENSSL_NO_VENDOR=1
+export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
+BIN="$CARGO_TARGET_DIR/release"
+
+# The Wasm target comes either from rustup's toolchain or from Debian's compiler; setup.sh leaves a
+# note of which.
+if [ -r "$CACHE/wasm.env" ]; then
+	# shellcheck disable=SC1091
+	. "$CACHE/wasm.env"
+fi
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
