@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+use super::*;
+use alloc::{collections::BTreeMap, vec};
+use planaria_primitives::{FileId, FileIndex, SegmentId};
+use proptest::prelude::*;
+
+const ME: MinerId = MinerId(7);
+const OTHER: MinerId = MinerId(8);
+
+#[derive(Clone, Debug)]
+struct Chain {
+	height: u32,
+	now: Tick,
+	nonce: u32,
+	me: Option<Me>,
+	fragments: BTreeMap<FragmentId, FragmentView>,
+	batch: Option<BatchView>,
+}
+
+impl Chain {
+	fn new() -> Self {
+		let me =
+			Me { miner: ME, takes_data: true, claims_left: 10, last_seen: 95, alive_every: 30 };
+		Self {
+			height: 50,
+			now: 100,
+			nonce: 3,
+			me: Some(me),
+			fragments: BTreeMap::new(),
+			batch: None,
+		}
+	}
+
+	fn with(mut self, segment: u64, change: impl FnOnce(&mut FragmentView)) -> Self {
+		let mut view = FragmentView {
+			name: FragmentName {
+				file_id: FileId([1; 32]),
+				file: FileIndex(1),
+				segment: u32::try_from(segment).expect("small"),
+				index: 0,
+			},
+			holder: Some(OTHER),
+			confirmed: true,
+			alive: true,
+			holder_leaves: false,
+			spare: 8,
+			order: None,
+		};
+		change(&mut view);
+		self.fragments.insert(id(segment), view);
+		self
+	}
+
+	fn claimed(self, segment: u64, deadline: Tick) -> Self {
+		self.with(segment, |view| {
+			view.order = Some(OrderView::Claimed { by: ME, deadline, ready: false });
+		})
+	}
+}
+
+impl ChainView for Chain {
+	fn height(&self) -> u32 {
+		self.height
+	}
+	fn now(&self) -> Tick {
+		self.now
+	}
+	fn me(&self) -> Option<Me> {
+		self.me
+	}
+	fn fragment(&self, id: FragmentId) -> Option<FragmentView> {
+		self.fragments.get(&id).copied()
+	}
+	fn claims(&self) -> Vec<FragmentId> {
+		let claimed =
+			|view: &FragmentView| matches!(view.order, Some(OrderView::Claimed { by: ME, .. }));
+		self.fragments.iter().filter(|(_, view)| claimed(view)).map(|(id, _)| *id).collect()
+	}
+	fn batch(&self) -> Option<BatchView> {
+		self.batch.clone()
+	}
+	fn nonce(&self) -> u32 {
+		self.nonce
+	}
+}
+
+fn id(segment: u64) -> FragmentId {
+	FragmentId { segment: SegmentId(segment), index: 0 }
+}
+
+fn submitted(chain: &Chain, done: &Done) -> Vec<Submit> {
+	step(chain, done, &[], Memory::default()).submit
+}
+
+#[test]
+fn a_node_without_a_miner_wants_nothing() {
+	let chain = Chain { me: None, ..Chain::new().claimed(1, 200) };
+	let step = step(&chain, &Done::default(), &[], Memory::default());
+	assert_eq!((step.wanted, step.submit), (None, vec![]));
+}
+
+#[test]
+fn a_silent_miner_says_it_is_alive_once() {
+	let mut chain = Chain { now: 125, ..Chain::new() };
+	let first = step(&chain, &Done::default(), &[], Memory::default());
+	assert_eq!(first.submit, [Submit::Alive]);
+	chain.height += 1;
+	let second = step(&chain, &Done::default(), &[], first.memory);
+	assert_eq!(second.submit, []);
+	chain.height += RESUBMIT - 1;
+	assert_eq!(step(&chain, &Done::default(), &[], second.memory).submit, [Submit::Alive]);
+	// Another duty says as much.
+	let chain = chain.with(1, |view| (view.holder, view.confirmed) = (Some(ME), false));
+	let done = Done { stored: vec![id(1)], ..Done::default() };
+	assert_eq!(submitted(&chain, &done), [Submit::Confirm(vec![id(1)])]);
+}
+
+#[test]
+fn only_what_is_mine_and_open_is_confirmed() {
+	let chain = Chain::new()
+		.with(1, |view| (view.holder, view.confirmed) = (Some(ME), false))
+		.with(2, |view| view.confirmed = false)
+		.with(3, |view| view.holder = Some(ME))
+		.with(4, |view| (view.holder, view.confirmed, view.alive) = (Some(ME), false, false));
+	let done = Done { stored: (0..6).map(id).collect(), ..Done::default() };
+	let first = step(&chain, &done, &[], Memory::default());
+	assert_eq!(first.submit, [Submit::Confirm(vec![id(1)])]);
+	assert_eq!(step(&chain, &done, &[], first.memory).submit, []);
+}
+
+#[test]
+fn claims_become_jobs_by_deadline_and_expired_or_dead_ones_do_not() {
+	let chain = Chain::new()
+		.claimed(1, 300)
+		.claimed(2, 200)
+		.with(3, |view| {
+			view.alive = false;
+			view.order = Some(OrderView::Claimed { by: ME, deadline: 150, ready: false });
+		})
+		.with(4, |view| view.order = Some(OrderView::Unclaimed));
+	let wanted = step(&chain, &Done::default(), &[], Memory::default()).wanted.expect("a miner");
+	let segments: Vec<_> = wanted
+		.jobs
+		.iter()
+		.map(|job| match job {
+			Job::Known(JobKind::Restore { fragment, .. }) => fragment.segment.0,
+			job => panic!("{job:?}"),
+		})
+		.collect();
+	assert_eq!(segments, [2, 1]);
+}
+
+#[test]
+fn ready_names_what_is_restored_and_fits_a_report() {
+	let mut chain = Chain::new().claimed(1, 300).claimed(2, 200);
+	let done = Done { restored: vec![id(1), id(5)], ..Done::default() };
+	let first = step(&chain, &done, &[], Memory::default());
+	assert_eq!(first.submit, [Submit::Ready(vec![id(1)])]);
+	assert_eq!(step(&chain, &done, &[], first.memory.clone()).submit, []);
+	// Once the batch is over, the next one need not wait.
+	chain.batch = Some(BatchView { asked: None });
+	let second = step(&chain, &done, &[], first.memory);
+	assert_eq!(second.submit, []);
+	chain.batch = None;
+	assert_eq!(step(&chain, &done, &[], second.memory).submit, [Submit::Ready(vec![id(1)])]);
+
+	let mut chain = Chain::new();
+	for segment in 0..60 {
+		chain = chain.claimed(segment, 300);
+		chain.fragments.get_mut(&id(segment)).expect("there").spare = i16::from(segment >= 40) * 8;
+	}
+	let done = Done { restored: (0..60).map(id).collect(), ..Done::default() };
+	match &submitted(&chain, &done)[..] {
+		[Submit::Ready(batch)] => {
+			let thin = batch.iter().filter(|id| id.segment.0 < 40).count();
+			assert_eq!((thin, batch.len()), (16, 36));
+		},
+		other => panic!("{other:?}"),
+	}
+}
+
+#[test]
+fn a_report_waits_for_all_its_proofs_and_keeps_their_order() {
+	let asked = vec![(id(2), 5), (id(1), 9)];
+	let chain = Chain {
+		batch: Some(BatchView { asked: Some(asked) }),
+		..Chain::new().claimed(1, 300).claimed(2, 300)
+	};
+	let proof = |segment: u64, chunk: u32| ProofItem {
+		fragment: id(segment),
+		chunk,
+		proof: FragmentProof(vec![u8::try_from(segment).expect("small")]),
+	};
+	let run = |proofs: &[ProofItem], memory| step(&chain, &Done::default(), proofs, memory);
+	let first = run(&[], Memory::default());
+	assert_eq!(first.submit, []);
+	let wanted = first.wanted.expect("a miner");
+	assert!(matches!(wanted.jobs[0], Job::Known(JobKind::Prove { chunk: 5, .. })));
+	assert_eq!(run(&[proof(1, 9), proof(2, 4)], Memory::default()).submit, []);
+	let reported = run(&[proof(1, 9), proof(2, 5)], Memory::default());
+	let proofs = vec![FragmentProof(vec![2]), FragmentProof(vec![1])];
+	assert_eq!(reported.submit, [Submit::Report(proofs)]);
+	assert_eq!(run(&[proof(1, 9), proof(2, 5)], reported.memory).submit, []);
+}
+
+#[test]
+fn own_losses_come_before_new_work_and_signed_transactions_one_by_one() {
+	let mut chain = Chain::new()
+		.with(1, |view| view.holder = Some(ME))
+		.with(2, |view| view.order = Some(OrderView::Unclaimed))
+		.with(3, |view| view.holder_leaves = true)
+		.claimed(4, 200);
+	let done = Done {
+		broken: vec![id(1)],
+		found: vec![id(3), id(2)],
+		hopeless: vec![id(4)],
+		..Done::default()
+	};
+	let mut memory = Memory::default();
+	let mut order = Vec::new();
+	for _ in 0..4 {
+		let step = step(&chain, &done, &[], memory);
+		memory = step.memory.clone();
+		order.extend(step.submit);
+		// Nothing more before it is included.
+		assert_eq!(super::step(&chain, &done, &[], memory.clone()).submit, []);
+		chain.nonce += 1;
+		match order.last() {
+			Some(Submit::Open(ids)) if *ids == [id(1)] => {
+				chain = chain.with(1, |view| {
+					(view.holder, view.order) = (Some(ME), Some(OrderView::Unclaimed));
+				});
+			},
+			Some(Submit::GiveBack(_)) => chain = chain.with(4, |_| ()),
+			Some(Submit::Claim(_)) => chain = chain.claimed(2, 300),
+			_ => (),
+		}
+	}
+	assert_eq!(
+		order,
+		[
+			Submit::Open(vec![id(1)]),
+			Submit::GiveBack(vec![id(4)]),
+			Submit::Claim(vec![id(2)]),
+			Submit::Open(vec![id(3)]),
+		]
+	);
+}
+
+#[test]
+fn a_miner_without_room_or_right_takes_nothing_over() {
+	let done = Done { found: vec![id(1), id(2), id(3)], ..Done::default() };
+	let mut chain = Chain::new();
+	for segment in 1..=3 {
+		chain = chain.with(segment, |view| view.order = Some(OrderView::Unclaimed));
+	}
+	let set = |takes_data, claims_left| {
+		let me = chain.me.map(|me| Me { takes_data, claims_left, ..me });
+		submitted(&Chain { me, ..chain.clone() }, &done)
+	};
+	assert_eq!(set(false, 10), []);
+	assert_eq!(set(true, 0), []);
+	assert_eq!(set(true, 2), [Submit::Claim(vec![id(1), id(2)])]);
+}
+
+#[test]
+fn a_memory_of_the_future_is_no_memory() {
+	let chain = Chain { now: 125, ..Chain::new() };
+	let memory = step(&chain, &Done::default(), &[], Memory::default()).memory;
+	let anew = Chain { height: 4, ..chain };
+	assert_eq!(step(&anew, &Done::default(), &[], memory).submit, [Submit::Alive]);
+}
+
+fn any_view() -> impl Strategy<Value = FragmentView> {
+	let miner = prop_oneof![Just(None), Just(Some(ME)), Just(Some(OTHER))];
+	let order = prop_oneof![
+		Just(None),
+		Just(Some(OrderView::Unclaimed)),
+		(any::<bool>(), 90u32..200, any::<bool>()).prop_map(|(mine, deadline, ready)| {
+			Some(OrderView::Claimed { by: if mine { ME } else { OTHER }, deadline, ready })
+		}),
+	];
+	(miner, any::<[bool; 3]>(), -4i16..9, order).prop_map(
+		|(holder, [confirmed, alive, holder_leaves], spare, order)| {
+			let mut view = *Chain::new().with(0, |_| ()).fragments.values().next().expect("one");
+			view.holder = holder;
+			(view.confirmed, view.alive, view.holder_leaves) = (confirmed, alive, holder_leaves);
+			(view.spare, view.order) = (spare, order);
+			view
+		},
+	)
+}
+
+proptest! {
+	#[test]
+	fn whatever_the_inputs_the_step_is_bounded_and_never_acts_for_others(
+		views in prop::collection::vec(any_view(), 0..40),
+		lists in prop::collection::vec(prop::collection::vec(0u64..45, 0..60), 5),
+		claims_left in 0u32..20,
+		takes_data: bool,
+	) {
+		let mut chain = Chain::new();
+		chain.me = chain.me.map(|me| Me { takes_data, claims_left, ..me });
+		for (n, view) in (0u64..).zip(views) {
+			chain.fragments.insert(id(n), view);
+		}
+		let mut lists = lists.into_iter().map(|list| list.into_iter().map(id).collect::<Vec<_>>());
+		let mut next = || lists.next().expect("five lists");
+		let done = Done {
+			stored: next(), broken: next(), found: next(), restored: next(), hopeless: next(),
+			healed: vec![],
+		};
+		let first = step(&chain, &done, &[], Memory::default());
+		prop_assert!(first.submit.iter().filter(|s| !s.is_duty()).count() <= 1);
+		for submit in &first.submit {
+			let view = |id: &FragmentId| chain.fragments[id];
+			let all = |ids: &[FragmentId], holds: &dyn Fn(FragmentView) -> bool| {
+				ids.iter().all(|id| holds(view(id)))
+			};
+			let holds = match submit {
+				Submit::Confirm(ids) => {
+					all(ids, &|view| view.alive && !view.confirmed && view.holder == Some(ME))
+				},
+				Submit::Claim(ids) => {
+					takes_data
+						&& ids.len() <= claims_left as usize
+						&& all(ids, &|view| view.order == Some(OrderView::Unclaimed))
+				},
+				Submit::Open(ids) => all(ids, &|view| {
+					view.order.is_none() && (view.holder == Some(ME) || view.holder_leaves)
+				}),
+				Submit::Ready(ids) | Submit::GiveBack(ids) => all(ids, &|view| {
+					matches!(view.order, Some(OrderView::Claimed { by: ME, ready: false, .. }))
+				}),
+				Submit::Alive | Submit::Report(_) | Submit::Cancel(_) => true,
+			};
+			prop_assert!(holds, "{:?}", submit);
+		}
+		// The same state again: nothing is submitted twice.
+		prop_assert_eq!(step(&chain, &done, &[], first.memory).submit, vec![]);
+	}
+}
