@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! The code of one file, segment by segment.
+
+use crate::{
+	Backend, Commitment, DecodeError, EncodeError, EncodedSegment, ReadError, ReconstructError,
+	RestoreError, Segments, backend::Kernel, stream::SegmentReader,
+};
+use planaria_primitives::{FileId, FileSpec, FragmentHash, Sidecar, SidecarError};
+use std::{
+	io::{Read, Write},
+	ops::Range,
+	sync::Arc,
+};
+
+/// How much of each fragment is worked on at a time, so that what one step writes the next finds in
+/// the cache. A multiple of what BLAKE3 hashes at once.
+const COLUMN_LEN: usize = 64 << 10;
+
+/// Encodes and reconstructs the segments of a file. Cheap to clone.
+///
+/// Fragments are given as pairs of index and bytes, in any order; more than are needed may be
+/// given. They are not checked against the file, except by [`restore`](Self::restore).
+#[derive(Clone, Debug)]
+pub struct Coder {
+	spec: FileSpec,
+	kernel: Arc<Kernel>,
+}
+
+/// What is to remain of a segment's parity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parity {
+	/// All of it.
+	Kept,
+	/// Only its hashes: there is room for one column of it.
+	Hashed,
+}
+
+impl Coder {
+	/// The code of files like this, by the default backend.
+	pub fn new(spec: FileSpec) -> Self {
+		Self::with_backend(spec, Backend::default())
+	}
+
+	/// The code of files like this, by this backend.
+	pub fn with_backend(spec: FileSpec, backend: Backend) -> Self {
+		let (data, parity) = (usize::from(spec.data()), usize::from(spec.coding().parity));
+		Self { spec, kernel: Arc::new(Kernel::new(data, parity, backend)) }
+	}
+
+	/// The file's size and coding.
+	pub fn spec(&self) -> &FileSpec {
+		&self.spec
+	}
+
+	/// All fragments of segment number `segment`, whose bytes are these.
+	pub fn encode(&self, segment: u32, bytes: &[u8]) -> Result<EncodedSegment, EncodeError> {
+		if segment >= self.spec.segments() {
+			return Err(EncodeError::NoSuchSegment { segment });
+		}
+		let (len, expected) = (bytes.len() as u64, self.spec.segment_len(segment));
+		if len != expected {
+			return Err(EncodeError::WrongLength { segment, len, expected });
+		}
+		let mut encoded = EncodedSegment::default();
+		self.encode_with(segment, &mut encoded, Parity::Kept, |room| {
+			room[..bytes.len()].copy_from_slice(bytes);
+			Ok::<_, EncodeError>(())
+		})?;
+		Ok(encoded)
+	}
+
+	/// The fragments of segment number `segment` that are `wanted`, in that order, from any `data`
+	/// others. However many are wanted, the given ones are read once.
+	pub fn reconstruct(
+		&self,
+		segment: u32,
+		present: &[(u8, &[u8])],
+		wanted: &[u8],
+	) -> Result<Vec<Vec<u8>>, ReconstructError> {
+		let column = self.check(segment, present)?;
+		let mut is_wanted = [false; u8::MAX as usize];
+		for &index in wanted {
+			if index >= self.spec.fragments() {
+				return Err(ReconstructError::NoSuchFragment { index });
+			}
+			if std::mem::replace(&mut is_wanted[usize::from(index)], true) {
+				return Err(ReconstructError::Repeated { index });
+			}
+		}
+		let wanted: Vec<_> = wanted.iter().copied().map(usize::from).collect();
+		let len = self.spec.fragment_len(segment) as usize;
+		let mut fragments = vec![vec![0; len]; wanted.len()];
+		let mut out: Vec<_> = fragments.iter_mut().map(Vec::as_mut_slice).collect();
+		self.recover(&column, &wanted, &mut out);
+		Ok(fragments)
+	}
+
+	/// Writes the file's bytes of segment number `segment`, without padding, from any `data`
+	/// fragments. Source fragments are written as they are; only missing ones are reconstructed,
+	/// before the first byte is written.
+	pub fn decode(
+		&self,
+		segment: u32,
+		present: &[(u8, &[u8])],
+		to: &mut impl Write,
+	) -> Result<(), DecodeError> {
+		let column = self.check(segment, present)?;
+		let missing = self.missing_source(&column);
+		let len = self.spec.fragment_len(segment) as usize;
+		let mut rebuilt = vec![vec![0; len]; missing.len()];
+		let mut out: Vec<_> = rebuilt.iter_mut().map(Vec::as_mut_slice).collect();
+		self.recover(&column, &missing, &mut out);
+
+		let mut rebuilt = rebuilt.iter();
+		let mut rest = usize::try_from(self.spec.segment_len(segment)).expect("memory-sized; qed");
+		for part in &column[..usize::from(self.spec.data())] {
+			let fragment = part.or_else(|| rebuilt.next().map(Vec::as_slice));
+			let fragment = fragment.expect("present or rebuilt; qed");
+			to.write_all(&fragment[..len.min(rest)])?;
+			rest = rest.saturating_sub(len);
+		}
+		Ok(())
+	}
+
+	/// All fragments of segment number `segment` with their sidecars, from any `data` fragments
+	/// and the sidecar of any fragment of that segment.
+	///
+	/// The result is proven to be of the file `id`, whatever was given.
+	pub fn restore(
+		&self,
+		id: &FileId,
+		segment: u32,
+		present: &[(u8, &[u8])],
+		sibling: &Sidecar,
+	) -> Result<(EncodedSegment, Vec<Sidecar>), RestoreError> {
+		let column = self.check(segment, present)?;
+		let file_path = sibling
+			.file_path(&self.spec, segment)
+			.ok_or(RestoreError::Sidecar(SidecarError::WrongLength))?;
+		let mut restored = EncodedSegment::default();
+		self.encode_with(segment, &mut restored, Parity::Kept, |room| {
+			let len = self.spec.fragment_len(segment) as usize;
+			let mut rebuilt = Vec::new();
+			for (part, fragment) in column.iter().zip(room.chunks_exact_mut(len)) {
+				match part {
+					Some(bytes) => fragment.copy_from_slice(bytes),
+					None => rebuilt.push(fragment),
+				}
+			}
+			self.recover(&column, &self.missing_source(&column), &mut rebuilt);
+			Ok::<_, RestoreError>(())
+		})?;
+		let sidecars = restored.sidecars(file_path);
+		sidecars[0]
+			.verify(id, &self.spec, segment, 0, &restored.hashes()[0])
+			.map_err(RestoreError::Sidecar)?;
+		Ok((restored, sidecars))
+	}
+
+	/// Reads a whole file and commits to it. Neither the file nor a segment's parity is ever in
+	/// memory as a whole.
+	pub fn commit(&self, reader: impl Read) -> Result<Commitment, ReadError> {
+		let mut reader = SegmentReader::new(self.spec, reader);
+		let mut segment = EncodedSegment::default();
+		let mut roots = Vec::with_capacity(self.spec.segments() as usize);
+		while let Some(number) = reader.next_segment() {
+			self.encode_with(number, &mut segment, Parity::Hashed, |room| {
+				reader.read(number, room)
+			})?;
+			roots.extend(segment.root());
+		}
+		Ok(Commitment::from_segment_roots(&self.spec, roots).expect("read to the end; qed"))
+	}
+
+	/// Reads a file and hands out its segments, encoded, in order.
+	pub fn segments<R: Read>(&self, reader: R) -> Segments<R> {
+		Segments::new(self.clone(), reader)
+	}
+
+	/// Lets `fill` put the source fragments of a segment of the file into place, then encodes.
+	///
+	/// The place is as long as they are together, and zero behind the segment's own bytes.
+	pub(crate) fn encode_with<E>(
+		&self,
+		segment: u32,
+		encoded: &mut EncodedSegment,
+		parity: Parity,
+		fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+	) -> Result<(), E> {
+		let len = self.spec.fragment_len(segment) as usize;
+		let row_len = if parity == Parity::Kept { len } else { len.min(COLUMN_LEN) };
+		let (source, parity) = encoded.prepare(&self.spec, segment, row_len);
+		fill(source)?;
+		let hashes = self.encode_and_hash(source, parity);
+		encoded.finish(hashes);
+		Ok(())
+	}
+
+	/// Encodes `source`, hashes all fragments. `parity` has room for whole parity fragments, or for
+	/// one column of them, if that is all that is wanted.
+	fn encode_and_hash(&self, source: &[u8], parity: &mut [u8]) -> Vec<FragmentHash> {
+		let len = source.len() / usize::from(self.spec.data());
+		let row_len = parity.len() / usize::from(self.spec.coding().parity);
+		let mut hashers = vec![blake3::Hasher::new(); usize::from(self.spec.fragments())];
+		for column in columns(len) {
+			let room = if row_len == len { column.clone() } else { 0..column.len() };
+			let source: Vec<_> = source.chunks_exact(len).map(|row| &row[column.clone()]).collect();
+			let mut parity: Vec<_> =
+				parity.chunks_exact_mut(row_len).map(|row| &mut row[room.clone()]).collect();
+			self.kernel.encode(&source, &mut parity);
+			let all = source.into_iter().chain(parity.into_iter().map(|part| &*part));
+			for (hasher, part) in hashers.iter_mut().zip(all) {
+				hasher.update(part);
+			}
+		}
+		hashers.iter().map(|hasher| FragmentHash(*hasher.finalize().as_bytes())).collect()
+	}
+
+	/// The fragments by index, if they are enough and of one segment.
+	fn check<'a>(
+		&self,
+		segment: u32,
+		present: &[(u8, &'a [u8])],
+	) -> Result<Vec<Option<&'a [u8]>>, ReconstructError> {
+		if segment >= self.spec.segments() {
+			return Err(ReconstructError::NoSuchSegment { segment });
+		}
+		let expected = self.spec.fragment_len(segment) as usize;
+		let mut fragments = vec![None; usize::from(self.spec.fragments())];
+		for &(index, bytes) in present {
+			let place = fragments
+				.get_mut(usize::from(index))
+				.ok_or(ReconstructError::NoSuchFragment { index })?;
+			if bytes.len() != expected {
+				return Err(ReconstructError::WrongLength { index, len: bytes.len(), expected });
+			}
+			if place.replace(bytes).is_some() {
+				return Err(ReconstructError::Repeated { index });
+			}
+		}
+		let needed = usize::from(self.spec.data());
+		if present.len() < needed {
+			return Err(ReconstructError::TooFew { present: present.len(), needed });
+		}
+		Ok(fragments)
+	}
+
+	fn missing_source(&self, fragments: &[Option<&[u8]>]) -> Vec<usize> {
+		(0..usize::from(self.spec.data())).filter(|index| fragments[*index].is_none()).collect()
+	}
+
+	/// Recovers the `wanted` fragments from checked ones.
+	fn recover(&self, fragments: &[Option<&[u8]>], wanted: &[usize], out: &mut [&mut [u8]]) {
+		let Some(len) = out.first().map(|row| row.len()) else { return };
+		let present: Vec<_> = fragments.iter().map(Option::is_some).collect();
+		let plan = self.kernel.plan(&present, wanted);
+		for column in columns(len) {
+			let parts: Vec<_> =
+				fragments.iter().map(|row| row.map(|row| &row[column.clone()])).collect();
+			let mut out: Vec<_> = out.iter_mut().map(|row| &mut row[column.clone()]).collect();
+			self.kernel.recover(&plan, &parts, &mut out);
+		}
+	}
+}
+
+/// The columns of fragments of this length.
+fn columns(len: usize) -> impl Iterator<Item = Range<usize>> {
+	(0..len).step_by(COLUMN_LEN).map(move |start| start..len.min(start + COLUMN_LEN))
+}
