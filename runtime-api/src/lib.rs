@@ -18,7 +18,7 @@ use planaria_primitives::{
 	CodingParams, FileId, FileIndex, FragmentId, FragmentName, MinerId, SegmentId, Tick,
 };
 use scale_info::TypeInfo;
-use sp_runtime::AccountId32;
+pub use sp_runtime::AccountId32;
 
 /// The longest page any of the calls returns.
 pub const MAX_PAGE: u32 = 256;

@@ -2,3 +2,58 @@
 // SPDX-FileCopyrightText: The Planaria developers
 
 //! Does on this machine what the worker wants.
+//!
+//! The worker decides in Wasm; the engine has the disk, the hashing, the Reed-Solomon coding and
+//! the transfers. It runs inside the node of a miner and
+//!
+//! - **serves** the fragments it holds and takes those that the chain assigns to it ([`Service`]),
+//! - **checks** its store against its hashes and against the chain, and heals what is bad,
+//! - **finds** fragments of restore targets and unclaimed orders that it could restore,
+//! - **restores** what it claimed: a copy from the holder, or rebuilt from any `data` others,
+//! - **proves** the chunks that the chain asks for,
+//! - **discards** what is no longer its own.
+//!
+//! # Properties
+//!
+//! - *The store and the chain are the truth.* Everything the engine remembers beside them can be
+//!   lost at any moment and is found again: after a crash, on another fork, after a lost mailbox.
+//! - *Durable before said.* A fragment is named to the chain only after the store has synced it.
+//! - *Adding follows the best block, destroying the finalized one.* A fragment is given up only when
+//!   neither assigns it to this miner, and only after a grace period.
+//! - *Bounded memory.* At most [`EngineConfig::copies`] fragments are copied and one segment is
+//!   rebuilt at a time: `copies * 8 MiB + (data + n) * 8 MiB`; lists are read in pages.
+//!
+//! The seams are traits: [`Chain`], [`Mailbox`], [`Peers`] and the store's
+//! [`FragmentStore`](planaria_store::FragmentStore), so that the same logic runs in the node and in
+//! a simulation.
+
+mod chain;
+
+mod mailbox;
+
+mod peers;
+
+mod config;
+
+mod status;
+
+mod planner;
+
+mod restore;
+
+mod check;
+
+mod service;
+
+mod engine;
+
+#[cfg(test)]
+mod tests;
+
+pub use chain::{At, Chain, ChainError, Heads};
+pub use config::EngineConfig;
+pub use engine::{Engine, EngineHandle};
+pub use mailbox::Mailbox;
+pub use peers::{PeerError, Peers};
+pub use service::{Service, StoreSink};
+pub use status::{CheckStatus, EngineStatus, RestorePhase, RestoreStatus};

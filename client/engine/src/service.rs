@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Serves what is stored, and takes what the chain assigns to this miner.
+
+use crate::{
+	chain::{At, Chain},
+	check::{holder, is_assigned},
+	engine::{EngineHandle, Event},
+};
+use bytes::Bytes;
+use planaria_primitives::{FileSpec, FragmentHash, FragmentName};
+use planaria_store::{
+	BeginError, Begun, CommitError, FragmentStore, FragmentUse, ReadError as StoreReadError,
+	StoreError, WriteError, Writer,
+};
+use planaria_transfer::{
+	FragmentService, FragmentSink, GROUP_LEN, OpenError, PeerKey, PutOffer, ReadError, Stored,
+	Verdict,
+};
+use std::{
+	collections::HashMap,
+	io,
+	sync::{Arc, Mutex, PoisonError},
+};
+
+/// How many geometries are remembered between the judging of an offer and its opening.
+const MAX_JUDGED: usize = 1024;
+
+/// The server's view of chain and store.
+pub struct Service {
+	chain: Arc<dyn Chain>,
+	store: Arc<dyn FragmentStore>,
+	engine: EngineHandle,
+	/// The geometry of files that were judged a moment ago, as the chain has it.
+	judged: Mutex<HashMap<FragmentName, FileSpec>>,
+}
+
+impl std::fmt::Debug for Service {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_struct("Service").field("store", &self.store).finish_non_exhaustive()
+	}
+}
+
+impl Service {
+	/// Serves `store` for the miner that `engine` works for.
+	pub fn new(chain: Arc<dyn Chain>, store: Arc<dyn FragmentStore>, engine: EngineHandle) -> Self {
+		Self { chain, store, engine, judged: Mutex::default() }
+	}
+
+	async fn verdict(&self, offer: &PutOffer) -> Result<Verdict, crate::ChainError> {
+		let heads = *self.chain.heads().borrow();
+		let not_yet = Verdict::NotYet { best: heads.best };
+		let Some(me) = self.chain.me(At::Best).await? else { return Ok(not_yet) };
+		let located = self.chain.locate(At::Best, vec![offer.name]).await?;
+		let Some(record) = located.into_iter().next().flatten() else { return Ok(not_yet) };
+		if !is_assigned(&record, me.miner) {
+			// An unplaced fragment may be placed in a block that is still to come.
+			let verdict = match holder(&record) {
+				None => not_yet,
+				Some(_) => Verdict::NotAssigned { at: heads.best },
+			};
+			return Ok(verdict);
+		}
+		let Ok(spec) = FileSpec::new(record.size, record.coding) else {
+			return Ok(Verdict::Unwanted);
+		};
+		let (store, name) = (self.store.clone(), offer.name);
+		let entry = tokio::task::spawn_blocking(move || store.entry(&name)).await;
+		if let Ok(Ok(Some(entry))) = entry
+			&& !entry.broken
+		{
+			self.engine.send(Event::Stored(offer.name));
+			return Ok(Verdict::Have);
+		}
+		let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+		if judged.len() >= MAX_JUDGED {
+			judged.clear();
+		}
+		judged.insert(offer.name, spec);
+		Ok(Verdict::Assigned(spec))
+	}
+}
+
+impl FragmentService for Service {
+	type Sink = StoreSink;
+
+	async fn judge(&self, _: &PeerKey, offer: &PutOffer) -> Verdict {
+		self.verdict(offer).await.unwrap_or_else(|error| {
+			tracing::warn!(name = %offer.name, %error, "could not judge an offer");
+			Verdict::Busy
+		})
+	}
+
+	fn open(&self, offer: &PutOffer) -> Result<(StoreSink, u32), OpenError> {
+		let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+		let spec = judged.remove(&offer.name).ok_or(OpenError::Busy)?;
+		drop(judged);
+		let of = FragmentUse { name: offer.name, spec, sidecar: offer.sidecar.clone() };
+		match self.store.begin(offer.hash, &of) {
+			Ok(Begun::Have) => {
+				self.engine.send(Event::Stored(offer.name));
+				Err(OpenError::Have)
+			},
+			Ok(Begun::Write(mut writer)) => {
+				// The transfer goes on at whole groups only.
+				if writer.offset() % GROUP_LEN != 0 && writer.offset() != writer.len() {
+					writer.restart().map_err(io::Error::other)?;
+				}
+				let offset = writer.offset();
+				let sink = StoreSink { writer, name: offer.name, engine: self.engine.clone() };
+				Ok((sink, offset))
+			},
+			Err(BeginError::Busy(_)) => Err(OpenError::Busy),
+			Err(error) if error.is_full() => Err(OpenError::Full),
+			Err(error) => Err(OpenError::Io(io::Error::other(error))),
+		}
+	}
+
+	fn read(&self, _: &PeerKey, name: &FragmentName) -> Result<Option<Stored>, ReadError> {
+		let Some(entry) = self.store.entry(name).map_err(failed)? else { return Ok(None) };
+		let reader = match self.store.open(&entry.hash) {
+			Ok(reader) => reader,
+			Err(StoreReadError::Unknown(_)) => return Ok(None),
+			Err(StoreReadError::Broken(_)) => return Err(ReadError::Damaged),
+			Err(error) => return Err(io::Error::other(error).into()),
+		};
+		let mut bytes = vec![0; reader.len() as usize];
+		reader.read_exact_at(&mut bytes, 0)?;
+		Ok(Some(Stored { hash: entry.hash, sidecar: entry.of.sidecar, bytes: Bytes::from(bytes) }))
+	}
+
+	fn list(
+		&self,
+		_: &PeerKey,
+		after: Option<&FragmentName>,
+		limit: usize,
+	) -> io::Result<Vec<FragmentName>> {
+		let page = self.store.entries(after, limit).map_err(io::Error::other)?;
+		Ok(page.into_iter().map(|entry| entry.of.name).collect())
+	}
+
+	fn damaged(&self, name: &FragmentName, hash: &FragmentHash) {
+		match self.store.quarantine(hash) {
+			Ok(verdict) if verdict.is_whole() => (),
+			Ok(verdict) => {
+				tracing::warn!(%name, ?verdict, "a stored fragment is not whole");
+				self.engine.send(Event::Broken(*name));
+			},
+			Err(error) => tracing::error!(%name, %error, "could not quarantine a fragment"),
+		}
+	}
+}
+
+fn failed(error: StoreError) -> ReadError {
+	ReadError::Io(io_error(error))
+}
+
+/// A full disk stays one in the kind of the error, for the answer to the peer.
+fn io_error(error: StoreError) -> io::Error {
+	match error {
+		StoreError::DiskFull { .. } => io::Error::new(io::ErrorKind::StorageFull, error),
+		error => io::Error::other(error),
+	}
+}
+
+/// Writes a put into the store and tells the engine when it is durable.
+pub struct StoreSink {
+	writer: Writer,
+	name: FragmentName,
+	engine: EngineHandle,
+}
+
+impl std::fmt::Debug for StoreSink {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_struct("StoreSink").field("name", &self.name).finish_non_exhaustive()
+	}
+}
+
+impl FragmentSink for StoreSink {
+	fn write(&mut self, offset: u32, bytes: &[u8]) -> io::Result<()> {
+		if offset != self.writer.offset() {
+			return Err(io::Error::other("bytes out of order"));
+		}
+		self.writer.write(bytes).map_err(|error| match error {
+			WriteError::Store(error) => io_error(error),
+			error => io::Error::other(error),
+		})
+	}
+
+	fn commit(self) -> io::Result<()> {
+		self.writer.commit().map_err(|error| match error {
+			CommitError::Store(error) => io_error(error),
+			error => io::Error::other(error),
+		})?;
+		self.engine.send(Event::Stored(self.name));
+		Ok(())
+	}
+
+	fn abandon(self) {
+		if let Err(error) = self.writer.keep() {
+			tracing::debug!(name = %self.name, %error, "a broken put is not kept");
+		}
+	}
+}
