@@ -350,7 +350,7 @@ impl World {
 	}
 
 	pub(super) fn done(&self) -> Done {
-		self.shared.get(DONE).and_then(|bytes| unpack(&bytes)).unwrap_or_default()
+		Mailbox::get(&*self.shared, DONE).and_then(|bytes| unpack(&bytes)).unwrap_or_default()
 	}
 
 	pub(super) fn forget_done(&self) {
@@ -359,7 +359,7 @@ impl World {
 
 	pub(super) fn proofs(&self) -> Vec<ProofItem> {
 		(0..PROOF_PAGES)
-			.filter_map(|page| unpack::<Proofs>(&self.shared.get(&proofs_key(page))?))
+			.filter_map(|page| unpack::<Proofs>(&Mailbox::get(&*self.shared, &proofs_key(page))?))
 			.flat_map(|page| page.0)
 			.collect()
 	}
