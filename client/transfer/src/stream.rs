@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Verified streams over QUIC: the same at both ends.
+
+use crate::{
+	Fragment, TransferError,
+	bao::{Decoder, Next, decoder},
+	endpoint::Shared,
+	pace::Pace,
+	protocol::stop,
+};
+use bao_tree::iter::BaoChunk;
+use bytes::Bytes;
+use iroh::endpoint::{ReadExactError, RecvStream, SendStream};
+use planaria_primitives::FragmentHash;
+use std::{mem, ops::Range};
+
+/// How much is handed to the network at once; less where the rate is low.
+const BATCH: usize = 256 << 10;
+
+/// Sends the stream of a range. The stream is reset where the peer is too slow.
+pub(crate) async fn send_stream(
+	shared: &Shared,
+	fragment: &Fragment,
+	range: &Range<u32>,
+	send: &mut SendStream,
+) -> Result<(), TransferError> {
+	let mut pace = shared.pace();
+	let mut pieces = fragment.encode(range).peekable();
+	let mut batch: Vec<Bytes> = Vec::new();
+	let mut bytes = 0;
+	while let Some(piece) = pieces.next() {
+		bytes += piece.len();
+		batch.push(piece);
+		if bytes < shared.upload.portion(BATCH) && pieces.peek().is_some() {
+			continue;
+		}
+		if shared.upload.take(mem::take(&mut bytes)).await {
+			pace.restart();
+		}
+		let mut rest = &mut batch[..];
+		while !rest.is_empty() {
+			match pace.within(send.write_many_chunks(&mut rest)).await {
+				Ok(written) => {
+					let written = written?;
+					pace.moved(written);
+					shared.metrics.bytes_out.add(written as u64);
+				},
+				Err(stalled) => {
+					let _ = send.reset(stop::STALLED);
+					return Err(stalled.into());
+				},
+			}
+		}
+		batch.clear();
+	}
+	Ok(())
+}
+
+/// Receives the stream of a range, group by group. The stream is stopped at the first wrong byte,
+/// and where the peer is too slow.
+pub(crate) struct Receiver<'a, I> {
+	shared: &'a Shared,
+	recv: &'a mut RecvStream,
+	decoder: Decoder<I>,
+	pace: Pace,
+}
+
+/// Receives `range` of the fragment with this hash and length. The range is not empty and ends in
+/// the fragment.
+pub(crate) fn receiver<'a>(
+	shared: &'a Shared,
+	recv: &'a mut RecvStream,
+	hash: &FragmentHash,
+	len: u32,
+	range: &Range<u32>,
+) -> Receiver<'a, impl Iterator<Item = BaoChunk> + Send + use<>> {
+	Receiver { shared, recv, decoder: decoder(hash, len, range), pace: shared.pace() }
+}
+
+impl<I: Iterator<Item = BaoChunk>> Receiver<'_, I> {
+	/// Appends the next group to `bytes` when it was verified; whether there was one.
+	///
+	/// Not cancel-safe: what was appended by a cancelled call must be cut off.
+	pub(crate) async fn next_group(&mut self, bytes: &mut Vec<u8>) -> Result<bool, TransferError> {
+		let start = bytes.len();
+		let result = self.append_group(bytes).await;
+		if let Err(error) = &result {
+			bytes.truncate(start);
+			let code = match error {
+				TransferError::WrongBytes { .. } => stop::WRONG_BYTES,
+				TransferError::Stalled => stop::STALLED,
+				_ => stop::CANCELLED,
+			};
+			let _ = self.recv.stop(code);
+		}
+		result
+	}
+
+	async fn append_group(&mut self, bytes: &mut Vec<u8>) -> Result<bool, TransferError> {
+		let mut hashes = [0; 64];
+		while let Some(next) = self.decoder.next() {
+			match next {
+				Next::Parent(parent) => {
+					self.pace.within(self.recv.read_exact(&mut hashes)).await??;
+					self.decoder.parent(&parent, &hashes)?;
+				},
+				Next::Leaf(leaf) => {
+					let start = bytes.len();
+					bytes.resize(start + leaf.len, 0);
+					let group = &mut bytes[start..];
+					self.pace.within(self.recv.read_exact(group)).await??;
+					self.decoder.leaf(&leaf, group)?;
+					self.pace.moved(leaf.len);
+					self.shared.metrics.bytes_in.add(leaf.len as u64);
+					if self.shared.download.take(leaf.len).await {
+						self.pace.restart();
+					}
+					return Ok(true);
+				},
+			}
+		}
+		// The range is complete; nothing may follow.
+		match self.pace.within(self.recv.read_chunk(1)).await?? {
+			None => Ok(false),
+			Some(_) => Err(TransferError::Protocol("bytes behind the end".into())),
+		}
+	}
+
+	/// This side made the peer wait.
+	pub(crate) fn waited(&mut self) {
+		self.pace.restart();
+	}
+}
+
+impl From<ReadExactError> for TransferError {
+	fn from(error: ReadExactError) -> Self {
+		match error {
+			ReadExactError::FinishedEarly(_) => {
+				Self::Interrupted("the stream ended too early".into())
+			},
+			ReadExactError::ReadError(error) => error.into(),
+		}
+	}
+}
