@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! What one can write behind `planaria-node`.
+
+use crate::capacity::Capacity;
+use clap::{Args, Parser, Subcommand};
+use sc_cli::{OffchainWorkerEnabled, RunCmd};
+use std::{
+	net::{Ipv4Addr, SocketAddr},
+	path::PathBuf,
+};
+
+/// Where the transfer of fragments listens unless told otherwise.
+const TRANSFER_PORT: u16 = 30500;
+
+/// A command, or none: then the node runs.
+#[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Cli {
+	#[command(subcommand)]
+	pub subcommand: Option<Command>,
+
+	#[command(flatten)]
+	pub run: RunCmd,
+
+	#[command(flatten)]
+	pub miner: MinerArgs,
+}
+
+/// What makes the node a storage miner.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Storage miner")]
+pub struct MinerArgs {
+	/// Store fragments for others: run a storage miner.
+	#[arg(long = "miner", requires_all = ["store", "capacity"])]
+	pub enabled: bool,
+
+	/// Directory in which the fragments are kept.
+	#[arg(long, value_name = "DIR", requires = "enabled")]
+	pub store: Option<PathBuf>,
+
+	/// How much may be stored there, for example 1TiB or 500GB.
+	#[arg(long, value_name = "SIZE", requires = "enabled")]
+	pub capacity: Option<Capacity>,
+
+	/// Address on which fragments are given and taken.
+	#[arg(
+		long,
+		value_name = "ADDRESS",
+		default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, TRANSFER_PORT)),
+	)]
+	pub transfer_listen: SocketAddr,
+
+	/// Address at which others reach it, if it is not the one it listens on. May be repeated.
+	#[arg(long, value_name = "ADDRESS", requires = "enabled")]
+	pub transfer_addr: Vec<SocketAddr>,
+
+	/// File with the key that others know this miner by. Created where it is missing. By default it
+	/// is kept with the chain's data.
+	#[arg(long, value_name = "FILE", requires = "enabled")]
+	pub endpoint_key_file: Option<PathBuf>,
+}
+
+/// How the node is to mine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MinerConfig {
+	/// Where fragments are kept.
+	pub store: PathBuf,
+	/// How much may be kept there.
+	pub capacity: Capacity,
+	/// Where the transfer listens.
+	pub transfer_listen: SocketAddr,
+	/// Where others reach it, if elsewhere.
+	pub transfer_addrs: Vec<SocketAddr>,
+	/// Where its key is, if not with the chain's data.
+	pub endpoint_key_file: Option<PathBuf>,
+}
+
+impl Cli {
+	/// How the node is to mine, if it is.
+	pub fn miner_config(&self) -> Result<Option<MinerConfig>, String> {
+		let MinerArgs { enabled, store, capacity, .. } = &self.miner;
+		// clap has seen to it that a miner has both.
+		let (true, Some(store), Some(capacity)) = (enabled, store, capacity) else {
+			return Ok(None);
+		};
+		if matches!(self.run.offchain_worker_params.enabled, OffchainWorkerEnabled::Never) {
+			return Err("a miner does its duties in the offchain worker: --miner and \
+				--offchain-worker never exclude each other"
+				.into());
+		}
+		Ok(Some(MinerConfig {
+			store: store.clone(),
+			capacity: *capacity,
+			transfer_listen: self.miner.transfer_listen,
+			transfer_addrs: self.miner.transfer_addr.clone(),
+			endpoint_key_file: self.miner.endpoint_key_file.clone(),
+		}))
+	}
+}
+
+/// What can be done beside running.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+	/// Make, look at and insert keys.
+	#[command(subcommand)]
+	Key(sc_cli::KeySubcommand),
+
+	/// Write a chain spec (the older way).
+	#[allow(deprecated)]
+	BuildSpec(sc_cli::BuildSpecCmd),
+
+	/// Write a chain spec.
+	ExportChainSpec(sc_cli::ExportChainSpecCmd),
+
+	/// Check a block again.
+	CheckBlock(sc_cli::CheckBlockCmd),
+
+	/// Write blocks to a file.
+	ExportBlocks(sc_cli::ExportBlocksCmd),
+
+	/// Read blocks from a file.
+	ImportBlocks(sc_cli::ImportBlocksCmd),
+
+	/// Remove the whole chain.
+	PurgeChain(sc_cli::PurgeChainCmd),
+
+	/// Take back blocks that are not final.
+	Revert(sc_cli::RevertCmd),
+
+	/// Show how far the database is.
+	ChainInfo(sc_cli::ChainInfoCmd),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+	use super::*;
+	use clap::CommandFactory;
+
+	fn parse(line: &str) -> Result<Cli, clap::Error> {
+		Cli::try_parse_from(line.split_whitespace())
+	}
+
+	fn miner(line: &str) -> Result<Option<MinerConfig>, String> {
+		parse(line).map_err(|error| error.to_string())?.miner_config()
+	}
+
+	#[test]
+	fn is_consistent() {
+		Cli::command().debug_assert();
+	}
+
+	#[test]
+	fn a_node_does_not_mine_unless_told() {
+		assert_eq!(miner("planaria-node --dev"), Ok(None));
+	}
+
+	#[test]
+	fn a_miner_has_a_store_and_a_capacity() {
+		let config = miner("planaria-node --miner --store /srv/p --capacity 1TiB").unwrap();
+		assert_eq!(
+			config,
+			Some(MinerConfig {
+				store: "/srv/p".into(),
+				capacity: "1TiB".parse().unwrap(),
+				transfer_listen: "0.0.0.0:30500".parse().unwrap(),
+				transfer_addrs: vec![],
+				endpoint_key_file: None,
+			})
+		);
+		for line in [
+			"planaria-node --miner",
+			"planaria-node --miner --store /srv/p",
+			"planaria-node --miner --capacity 1TiB",
+			"planaria-node --store /srv/p --capacity 1TiB",
+			"planaria-node --transfer-addr 1.2.3.4:5",
+		] {
+			assert!(miner(line).is_err(), "{line}");
+		}
+	}
+
+	#[test]
+	fn says_what_is_wrong_with_a_capacity() {
+		let error = miner("planaria-node --miner --store /srv/p --capacity 1T").unwrap_err();
+		assert!(error.contains("`T` is not a unit"), "{error}");
+	}
+
+	#[test]
+	fn a_miner_needs_its_offchain_worker() {
+		let line = "planaria-node --miner --store /srv/p --capacity 1TiB --offchain-worker never";
+		assert!(miner(line).unwrap_err().contains("exclude each other"));
+	}
+
+	#[test]
+	fn advertises_several_addresses() {
+		let config = miner(
+			"planaria-node --miner --store s --capacity 1GB --transfer-listen 127.0.0.1:0 \
+			 --transfer-addr 192.0.2.1:1 --transfer-addr [2001:db8::1]:2",
+		);
+		let config = config.unwrap().unwrap();
+		assert_eq!(config.transfer_listen, "127.0.0.1:0".parse().unwrap());
+		assert_eq!(config.transfer_addrs.len(), 2);
+	}
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! The storage miner inside the node: store, transfer and engine, and what ties them to the chain.
+
+mod chain;
+mod keys;
+mod mailbox;
+mod metrics;
+
+pub use chain::NodeChain;
+pub use keys::{KeyError, RegistrationProofs};
+pub use mailbox::RingingStorage;
+
+use crate::{cli::MinerConfig, service::FullClient};
+use planaria_engine::{Chain, Engine, EngineConfig, EngineHandle, Service};
+use planaria_store::{DiskConfig, DiskStore, FragmentStore, OpenError};
+use planaria_transfer::{BindError, EndpointConfig, PeerAddr, Server, Transfer, TransferConfig};
+use sc_service::{ChainType, Error as ServiceError, SpawnTaskHandle};
+use sp_consensus::SyncOracle;
+use sp_core::offchain::OffchainStorage;
+use sp_keystore::KeystorePtr;
+use std::{
+	path::PathBuf,
+	sync::Arc,
+	time::Duration,
+};
+use substrate_prometheus_endpoint::Registry;
+use tokio_util::sync::CancellationToken;
+
+/// How long transfers may take to end when the node stops.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// How often the metrics are brought up to date.
+const METRICS_EVERY: Duration = Duration::from_secs(5);
+
+/// Why the miner did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum MinerError {
+	/// The store.
+	#[error("the fragment store cannot be opened: {0}")]
+	Store(#[from] OpenError),
+	/// The endpoint.
+	#[error("{0}; choose another address with --transfer-listen")]
+	Bind(#[from] BindError),
+	/// A key.
+	#[error(transparent)]
+	Key(#[from] KeyError),
+}
+
+impl From<MinerError> for ServiceError {
+	fn from(error: MinerError) -> Self {
+		Self::Application(Box::new(error))
+	}
+}
+
+/// What the miner needs of the node.
+pub struct Deps<S, O> {
+	/// The chain.
+	pub client: Arc<FullClient>,
+	/// Where the hot key is.
+	pub keystore: KeystorePtr,
+	/// The offchain database.
+	pub mailbox: RingingStorage<S>,
+	/// Whether the node is catching up.
+	pub sync: O,
+	/// Runs tasks as long as the node does.
+	pub spawn: SpawnTaskHandle,
+	/// What kind of chain this is: local ones are to be watched.
+	pub chain_type: ChainType,
+	/// Where the chain's data is; the endpoint's key is kept there.
+	pub base_path: PathBuf,
+	/// Where metrics go.
+	pub prometheus: Option<Registry>,
+}
+
+/// A running miner. Clones talk to the same one.
+#[derive(Clone)]
+pub struct Miner {
+	chain: NodeChain,
+	keystore: KeystorePtr,
+	store: Arc<dyn FragmentStore>,
+	transfer: Transfer,
+	engine: EngineHandle,
+	secret_key: [u8; 32],
+	advertised: Vec<String>,
+	capacity: u64,
+}
+
+/// Opens the store, binds the endpoint, and starts serving and working.
+pub async fn start<S, O>(config: MinerConfig, deps: Deps<S, O>) -> Result<Miner, MinerError>
+where
+	S: OffchainStorage + Sync + 'static,
+	O: SyncOracle + Send + Sync + 'static,
+{
+	keys::ensure_hot_key(&deps.keystore)?;
+	let key_file =
+		config.endpoint_key_file.unwrap_or_else(|| deps.base_path.join("transfer.key"));
+	let secret_key = keys::endpoint_key(&key_file)?;
+
+	let capacity = config.capacity.bytes();
+	let store = DiskStore::open(&config.store, DiskConfig::new(capacity))?;
+	let store: Arc<dyn FragmentStore> = Arc::new(store);
+
+	let (chain, follow) = NodeChain::new(deps.client, deps.keystore.clone(), deps.sync);
+	deps.spawn.spawn("planaria-heads", Some("miner"), follow);
+
+	let endpoint = EndpointConfig {
+		secret_key,
+		genesis: chain.genesis(),
+		bind: vec![config.transfer_listen],
+		relays: Vec::new(),
+	};
+	let transfer = Transfer::bind(endpoint, TransferConfig::default()).await?;
+	let advertised = if config.transfer_addrs.is_empty() {
+		transfer.addr().addrs
+	} else {
+		config.transfer_addrs.iter().map(ToString::to_string).collect()
+	};
+
+	let local = matches!(deps.chain_type, ChainType::Development | ChainType::Local);
+	let engine_config = if local { EngineConfig::local() } else { EngineConfig::default() };
+	let (engine, handle) = Engine::new(
+		Arc::new(chain.clone()),
+		store.clone(),
+		Arc::new(transfer.client().clone()),
+		Arc::new(deps.mailbox),
+		engine_config,
+	);
+	let service = Service::new(Arc::new(chain.clone()), store.clone(), handle.clone());
+	let server = transfer.serve(Arc::new(service));
+
+	tracing::info!(
+		store = %config.store.display(),
+		capacity = %config.capacity,
+		listening = ?transfer.bound(),
+		advertised = ?advertised,
+		"storage miner started",
+	);
+	let miner = Miner {
+		chain,
+		keystore: deps.keystore,
+		store,
+		transfer: transfer.clone(),
+		engine: handle,
+		secret_key,
+		advertised,
+		capacity,
+	};
+	if let Some(registry) = &deps.prometheus {
+		match metrics::Metrics::register(registry) {
+			Ok(metrics) => deps.spawn.spawn(
+				"planaria-metrics",
+				Some("miner"),
+				metrics.run(miner.clone(), METRICS_EVERY),
+			),
+			Err(error) => tracing::warn!(%error, "the miner has no metrics"),
+		}
+	}
+	deps.spawn.spawn("planaria-engine", Some("miner"), work(engine, server, transfer));
+	Ok(miner)
+}
+
+/// Runs the engine. When the node stops, this future is dropped, and the guard stops the engine's
+/// tasks; what is not yet durable was not acknowledged.
+async fn work(engine: Engine, server: Server, transfer: Transfer) {
+	let stop = CancellationToken::new();
+	let _guard = stop.clone().drop_guard();
+	engine.run(stop).await;
+	server.shutdown(SHUTDOWN).await;
+	transfer.close().await;
+}
+
+impl Miner {
+	/// The engine.
+	pub fn engine(&self) -> &EngineHandle {
+		&self.engine
+	}
+
+	/// The store.
+	pub fn store(&self) -> &Arc<dyn FragmentStore> {
+		&self.store
+	}
+
+	/// The transfer endpoint.
+	pub fn transfer(&self) -> &Transfer {
+		&self.transfer
+	}
+
+	/// The chain.
+	pub fn chain(&self) -> &NodeChain {
+		&self.chain
+	}
+
+	/// Where others reach this miner.
+	pub fn endpoint(&self) -> PeerAddr {
+		PeerAddr { key: self.transfer.key(), addrs: self.advertised.clone() }
+	}
+
+	/// What `stash` needs to register this miner.
+	pub fn registration_proofs(&self, stash: [u8; 32]) -> Result<RegistrationProofs, KeyError> {
+		let genesis = self.chain.genesis();
+		let endpoint = self.endpoint();
+		keys::prove(&self.keystore, &self.secret_key, &genesis, &stash, endpoint, self.capacity)
+	}
+}
