@@ -2,3 +2,678 @@
 // SPDX-FileCopyrightText: The Planaria developers
 
 //! Restore orders, claims, reports and the loss verdict.
+//!
+//! # Story
+//!
+//! Alice, Bob and Carol each hold one of the three fragments of a segment; any two restore it.
+//! Alice's disk has a bad sector. She cannot repair the fragment from the others in time, so she
+//! **opens** a restore order for it. The order is **unclaimed**: everybody sees that the fragment
+//! is to be restored. Dave **claims** it. He has the room, holds nothing else of that segment, and
+//! has one claim period to finish. He fetches the other two fragments, rebuilds the third, and
+//! declares it **ready**, with whatever else he restored meanwhile. The beacon of the next block,
+//! which he could not know, says which chunks of which of them he has to prove. He **reports** the
+//! proofs, the chain checks them against the file's id, and Dave holds the fragment.
+//!
+//! Had Dave done nothing, his claim would have **expired**: the order is open to others, he pays
+//! a penalty, and may not claim in that segment for a day. Had he noticed that he cannot, he would
+//! have **given it back**, which costs nothing. Had Alice found the bytes again before anybody
+//! claimed the order, she would have **cancelled** it with a proof.
+//!
+//! Bob leaves the network. He is a **restore target**: anybody may open orders for what he holds,
+//! and has claimed them by that. Were Bob only absent and came back, the orders that nobody works
+//! on are **void**, and `tidy` removes them.
+//!
+//! If Carol's disk dies before Dave is done, one fragment is left and two are needed: the segment
+//! is **suspected lost**. Should that still be so three claim periods later, it is **lost**. That
+//! is a verdict, nothing is deleted: the fragments under restoration are taken off their holders,
+//! the orders stay, and whoever still has the bytes claims and reports them. With two fragments
+//! back the segment is **found**.
+//!
+//! # Rules
+//!
+//! - There is one order per fragment, for confirmed fragments of files that are neither deleted
+//!   nor failed. The fragment's *restoring* bit says that there is one.
+//! - A claim is never touched before its deadline has passed. From then on everybody sees an
+//!   unclaimed order, whether the agenda has come to it or not.
+//! - A miner that holds a fragment of a segment, or claims one, claims no other of that segment.
+//! - A batch is fixed before its seed is known. Of `m` fragments the seed draws `min(m, 8)`; those
+//!   of thin segments are proven in addition. One wrong or missing proof fails the whole batch and
+//!   costs the fee for a wrong proof, once per fragment not proven. Dropping a batch whose seed is
+//!   known costs one such fee, so that nobody draws until the seed suits.
+//! - What a failed batch names stays claimed until its deadline.
+//! - A segment is judged once all of its fragments were confirmed: before that the order of its
+//!   file is still running.
+//!
+//! # Properties
+//!
+//! `try_state` checks these, with the same names:
+//!
+//! - *orders*: an order exists exactly where the restoring bit is set, on a confirmed fragment.
+//! - *claims*: [`ClaimsOf`] lists exactly the claimed orders.
+//! - *batches*: an order that is ready is part of its claimer's batch; a batch names no fragment
+//!   twice and needs at most [`MAX_PROOFS`] proofs, whatever its seed.
+//! - *verdicts*: a segment with a verdict exists and was confirmed as a whole.
+//! - *agenda*: no task is left behind a tick that was served.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub use pallet::*;
+pub use types::*;
+pub use weights::WeightInfo;
+
+mod types;
+
+mod impls;
+
+mod batches;
+
+mod verdicts;
+
+pub mod weights;
+
+#[cfg(any(test, feature = "try-runtime"))]
+mod try_state;
+
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod tests;
+
+use frame_support::traits::{Get, fungible::Inspect};
+use pallet_planaria_support::Agenda;
+
+/// The balance of the currency that collateral is in.
+pub type BalanceOf<T> =
+	<<T as Config>::Currency as Inspect<<T as frame_system::Config>::AccountId>>::Balance;
+
+/// The parameters with the runtime's balance.
+pub type ParamsOf<T> = Params<BalanceOf<T>>;
+
+/// The tasks of this pallet.
+pub(crate) type AgendaOf<T> = Agenda<AgendaTasks<T>, AgendaNext<T>, Task, <T as Config>::MaxTasks>;
+
+// What the macro makes has no `Debug`; the lists of the calls are bounded.
+#[allow(missing_debug_implementations, clippy::cast_possible_truncation)]
+#[frame_support::pallet]
+pub mod pallet {
+	// The prelude has a trait of the same name.
+	use super::Task;
+	use super::*;
+	use frame_support::{
+		dispatch::{DispatchResultWithPostInfo, PostDispatchInfo},
+		pallet_prelude::*,
+		weights::WeightMeter,
+	};
+	use frame_system::pallet_prelude::*;
+	use pallet_planaria_support::{
+		Clock, Collateral, Custody, DutyGate, Fragments, MinerDirectory, MinerLedger, hot_key,
+	};
+	use planaria_primitives::{
+		FragmentId, FragmentProof, MinerId, SegmentId, Tick, duty::DutyKind,
+	};
+
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(0);
+
+	#[pallet::pallet]
+	#[pallet::storage_version(STORAGE_VERSION)]
+	pub struct Pallet<T>(_);
+
+	#[pallet::config]
+	pub trait Config: frame_system::Config<RuntimeEvent: From<Event<Self>>> {
+		/// What collateral is in.
+		type Currency: Inspect<Self::AccountId>;
+
+		/// Time and randomness.
+		type Clock: Clock;
+
+		/// Who the miners are.
+		type Directory: MinerDirectory<Self::AccountId>;
+
+		/// Their bytes: a claim reserves some.
+		type Ledger: MinerLedger;
+
+		/// What an expired claim is paid from.
+		type Collateral: Collateral<Self::AccountId, BalanceOf<Self>>;
+
+		/// Lets duties in.
+		type DutyGate: DutyGate<Self::RuntimeOrigin>;
+
+		/// What is stored.
+		type Fragments: Fragments;
+
+		/// Changes who has what.
+		type Custody: Custody;
+
+		/// Who may set the parameters.
+		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
+		/// How many fragments `open`, `claim`, `give_back` and `tidy` take at most.
+		#[pallet::constant]
+		type MaxBatch: Get<u32>;
+
+		/// How many tasks a tick of the agenda has at most.
+		#[pallet::constant]
+		type MaxTasks: Get<u32>;
+
+		/// What the agenda may use of a block at most.
+		#[pallet::constant]
+		type AgendaWeight: Get<Weight>;
+
+		/// The weights of this pallet.
+		type WeightInfo: WeightInfo;
+
+		/// Sets up what the benchmarks need of other pallets.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: BenchmarkHelper<Self::AccountId>;
+	}
+
+	/// The restore orders. There is one exactly for each fragment whose restoring bit is set.
+	// Identity, here and below: the chain assigns these ids.
+	#[pallet::storage]
+	pub type Orders<T> = StorageMap<_, Identity, FragmentId, Order, OptionQuery>;
+
+	/// What each miner has claimed: the fragment's index by its segment. Nobody claims two
+	/// fragments of a segment.
+	#[pallet::storage]
+	pub type ClaimsOf<T> =
+		StorageDoubleMap<_, Identity, MinerId, Identity, SegmentId, u8, OptionQuery>;
+
+	/// The batch each miner declared ready and has not reported. It may name fragments that the
+	/// miner does not claim any more.
+	#[pallet::storage]
+	pub type Batches<T> = StorageMap<_, Identity, MinerId, Batch, OptionQuery>;
+
+	/// Up to and including which tick a miner may not claim in a segment, because a claim of it
+	/// expired there.
+	#[pallet::storage]
+	pub type Bans<T> =
+		StorageDoubleMap<_, Identity, MinerId, Identity, SegmentId, Tick, OptionQuery>;
+
+	/// The segments that cannot be restored from what is present.
+	#[pallet::storage]
+	pub type Verdicts<T> = StorageMap<_, Identity, SegmentId, Verdict, OptionQuery>;
+
+	/// What can be tuned.
+	#[pallet::storage]
+	pub type Parameters<T: Config> = StorageValue<_, ParamsOf<T>, ValueQuery>;
+
+	/// What is to be tidied up, by tick.
+	#[pallet::storage]
+	pub type AgendaTasks<T: Config> =
+		StorageMap<_, Identity, Tick, BoundedVec<Task, T::MaxTasks>, ValueQuery>;
+
+	/// The first tick that may still have tasks.
+	#[pallet::storage]
+	pub type AgendaNext<T> = StorageValue<_, Tick, ValueQuery>;
+
+	#[pallet::genesis_config]
+	#[derive(frame_support::DefaultNoBound)]
+	pub struct GenesisConfig<T: Config> {
+		/// The parameters to begin with.
+		pub params: ParamsOf<T>,
+	}
+
+	#[pallet::genesis_build]
+	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+		fn build(&self) {
+			assert!(self.params.check(), "the parameters of restore are unsound");
+			Parameters::<T>::put(self.params);
+		}
+	}
+
+	#[pallet::event]
+	#[pallet::generate_deposit(pub(crate) fn deposit_event)]
+	pub enum Event<T: Config> {
+		/// A fragment is to be restored.
+		OrderOpened {
+			/// The fragment.
+			fragment: FragmentId,
+			/// Its holder, who stays it until another miner has proven the fragment.
+			holder: MinerId,
+		},
+		/// A miner took a restore order.
+		OrderClaimed {
+			/// The fragment.
+			fragment: FragmentId,
+			/// The claimer.
+			by: MinerId,
+			/// The last tick it can be reported at.
+			deadline: Tick,
+		},
+		/// A claimer let its deadline pass; the order is unclaimed again.
+		ClaimExpired {
+			/// The fragment.
+			fragment: FragmentId,
+			/// The claimer.
+			by: MinerId,
+			/// What was taken from its collateral.
+			penalty: BalanceOf<T>,
+		},
+		/// A claimer gave its claim back; the order is unclaimed again.
+		GivenBack {
+			/// The fragment.
+			fragment: FragmentId,
+			/// The claimer.
+			by: MinerId,
+		},
+		/// The holder proved that it has the fragment; there is nothing to restore.
+		OrderCancelled {
+			/// The fragment.
+			fragment: FragmentId,
+			/// Its holder.
+			holder: MinerId,
+		},
+		/// The holder is no restore target any more; there is nothing to restore.
+		OrderVoided {
+			/// The fragment.
+			fragment: FragmentId,
+		},
+		/// A miner declared restored fragments ready to be proven.
+		BatchReady {
+			/// The miner.
+			miner: MinerId,
+			/// The block; the beacon of the next one is the seed.
+			at: u32,
+			/// How many fragments.
+			count: u32,
+		},
+		/// A miner declared other fragments ready before it reported these.
+		BatchDropped {
+			/// The miner.
+			miner: MinerId,
+			/// The block the batch was declared ready in.
+			at: u32,
+		},
+		/// A fragment was restored and has a new holder.
+		FragmentRestored {
+			/// The fragment.
+			fragment: FragmentId,
+			/// Who held it; nobody after a loss.
+			from: Option<MinerId>,
+			/// Who holds it now.
+			to: MinerId,
+		},
+		/// A report was refused as a whole.
+		ReportFailed {
+			/// The miner.
+			miner: MinerId,
+			/// Why.
+			error: DispatchError,
+		},
+		/// Fewer fragments of the segment are present than are needed to restore it.
+		SuspectedLost {
+			/// The segment.
+			segment: SegmentId,
+			/// The last tick of the countdown to the verdict.
+			deadline: Tick,
+		},
+		/// Enough fragments of a segment that was suspected lost are present again.
+		SuspicionCleared {
+			/// The segment.
+			segment: SegmentId,
+		},
+		/// The countdown ended and the segment still cannot be restored.
+		SegmentLost {
+			/// The segment.
+			segment: SegmentId,
+		},
+		/// Enough fragments of a lost segment are present again.
+		SegmentFound {
+			/// The segment.
+			segment: SegmentId,
+		},
+		/// A fragment of a lost segment was taken off its holder. Its order stays.
+		FragmentVacated {
+			/// The fragment.
+			fragment: FragmentId,
+			/// Who held it.
+			from: MinerId,
+		},
+		/// One item of a call failed, the others did not.
+		ItemFailed {
+			/// The miner.
+			miner: MinerId,
+			/// The position of the item in the call; in a report, that in the batch.
+			index: u32,
+			/// Why.
+			error: DispatchError,
+		},
+		/// The parameters were set.
+		ParamsSet {
+			/// What they are now.
+			params: ParamsOf<T>,
+		},
+	}
+
+	#[pallet::error]
+	pub enum Error<T> {
+		/// The signer is neither the hot key nor the stash of a miner.
+		NotAMiner,
+		/// The call names nothing.
+		NoItems,
+		/// There is no such fragment.
+		FragmentNotFound,
+		/// The file was deleted, or its storage order failed.
+		FileGone,
+		/// The fragment was not confirmed yet: its storage order places it again.
+		NotConfirmed,
+		/// There is an order for the fragment already.
+		OrderExists,
+		/// The fragment's holder is neither the caller nor a restore target.
+		NotRestoreTarget,
+		/// There is no order for the fragment.
+		OrderNotFound,
+		/// Another miner works on the order until its deadline.
+		AlreadyClaimed,
+		/// The holder is no restore target any more: `tidy` removes the order.
+		OrderVoid,
+		/// The claimer holds this fragment: it cancels the order with a proof instead.
+		OwnFragment,
+		/// The claimer holds another fragment of the segment.
+		HoldsSibling,
+		/// The claimer claims a fragment of the segment already.
+		ClaimsSibling,
+		/// A claim of this miner in the segment expired less than a ban period ago.
+		Banned,
+		/// The miner has not claimed the order.
+		NotClaimer,
+		/// The claim has expired.
+		DeadlinePassed,
+		/// The fragment is part of the miner's batch: report it, or declare a batch without it.
+		InBatch,
+		/// Only the fragment's holder can cancel the order.
+		NotHolder,
+		/// The proof's block is older than the order or than 16 blocks, or is yet to come.
+		WrongBlock,
+		/// A proof is wrong or missing.
+		WrongProof,
+		/// There are more proofs than were asked for.
+		SurplusProofs,
+		/// The batch is full of thin segments: a report could not carry all the proofs.
+		TooThin,
+		/// The miner has declared nothing ready.
+		NoBatch,
+		/// The seed of the batch is the beacon of the next block.
+		SeedUnknown,
+		/// The beacon of the batch is forgotten: declare it ready again.
+		BatchTooOld,
+		/// What the miner holds does not count as present.
+		NotServing,
+		/// No claim has expired and the order is not void.
+		NothingToTidy,
+		/// The parameters are outside their bounds.
+		UnsoundParams,
+	}
+
+	#[pallet::call]
+	impl<T: Config> Pallet<T> {
+		/// Opens restore orders.
+		///
+		/// ## Dispatch origin
+		/// The hot key or the stash of a miner.
+		///
+		/// ## Details
+		/// An order for a fragment of the caller's own is unclaimed. One for a fragment of a
+		/// restore target is claimed by the caller at once, under the rules of `claim`. An item
+		/// that fails leaves the others alone; if all fail, the call does with the first error.
+		///
+		/// ## Parameters
+		/// - `fragments`: confirmed fragments of files that are neither deleted nor failed, without
+		///   an order.
+		#[pallet::call_index(0)]
+		#[pallet::weight(T::WeightInfo::open(fragments.len() as u32))]
+		pub fn open(
+			origin: OriginFor<T>,
+			fragments: BoundedVec<FragmentId, T::MaxBatch>,
+		) -> DispatchResult {
+			let miner = Self::ensure_miner(origin)?;
+			Self::for_each(miner, &fragments, |fragment| Self::do_open(miner, fragment))
+		}
+
+		/// Claims restore orders, to be restored and reported within a claim period.
+		///
+		/// ## Dispatch origin
+		/// The hot key or the stash of a miner that takes new data.
+		///
+		/// ## Details
+		/// An order whose claim has expired is unclaimed; its claimer pays first. The bytes are
+		/// reserved. An item that fails leaves the others alone; if all fail, the call does with
+		/// the first error.
+		///
+		/// ## Parameters
+		/// - `fragments`: fragments with an unclaimed order, of segments of which the claimer
+		///   neither holds nor claims a fragment.
+		#[pallet::call_index(1)]
+		#[pallet::weight(T::WeightInfo::claim(fragments.len() as u32))]
+		pub fn claim(
+			origin: OriginFor<T>,
+			fragments: BoundedVec<FragmentId, T::MaxBatch>,
+		) -> DispatchResult {
+			let miner = Self::ensure_miner(origin)?;
+			Self::for_each(miner, &fragments, |fragment| Self::do_claim(miner, fragment))
+		}
+
+		/// Gives claims back, for others to take. It costs nothing but the fee.
+		///
+		/// ## Dispatch origin
+		/// The hot key or the stash of the claimer.
+		///
+		/// ## Details
+		/// Not after the deadline. Not what is part of the claimer's batch: else one could leave
+		/// out what the seed asks for. An item that fails leaves the others alone; if all fail,
+		/// the call does with the first error.
+		#[pallet::call_index(2)]
+		#[pallet::weight(T::WeightInfo::give_back(fragments.len() as u32))]
+		pub fn give_back(
+			origin: OriginFor<T>,
+			fragments: BoundedVec<FragmentId, T::MaxBatch>,
+		) -> DispatchResult {
+			let miner = Self::ensure_miner(origin)?;
+			Self::for_each(miner, &fragments, |fragment| Self::do_give_back(miner, fragment))
+		}
+
+		/// Cancels an unclaimed order for a fragment the caller holds and has.
+		///
+		/// ## Dispatch origin
+		/// The hot key or the stash of the fragment's holder.
+		///
+		/// ## Parameters
+		/// - `at`: a block since the order was opened, at most 16 blocks old. Its beacon says which
+		///   chunk is to be proven.
+		/// - `proof`: the proof of that chunk.
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::cancel())]
+		pub fn cancel(
+			origin: OriginFor<T>,
+			fragment: FragmentId,
+			at: u32,
+			proof: FragmentProof,
+		) -> DispatchResult {
+			let miner = Self::ensure_miner(origin)?;
+			Self::do_cancel(miner, fragment, at, &proof)
+		}
+
+		/// Declares claimed fragments restored and ready to be proven.
+		///
+		/// ## Dispatch origin
+		/// Nobody, with the signature of the miner's hot key; or the miner's hot key or stash.
+		///
+		/// ## Details
+		/// They are the miner's batch from now on, to be proven by `report` while the beacon of
+		/// the next block is kept. An earlier batch that was not reported is dropped; if its seed
+		/// is known, that costs the fee for a wrong proof. Deadlines stay what they are. No items
+		/// at all drop the batch.
+		///
+		/// ## Parameters
+		/// - `anchor`: a block less than 64 blocks old, greater than that of the last such call.
+		/// - `fragments`: fragments that the miner has claimed and whose deadline has not passed.
+		/// - `signature`: of the anchor's hash, the miner and the fragments; none where the call
+		///   is signed.
+		#[pallet::call_index(4)]
+		#[pallet::weight((
+			T::WeightInfo::ready(fragments.len() as u32)
+				.saturating_add(T::DutyGate::enter_weight()),
+			DispatchClass::Operational,
+		))]
+		#[pallet::weight_of_authorize(
+			T::WeightInfo::authorize_ready()
+				.saturating_add(T::DutyGate::authorize_weight(fragments.encoded_size() as u32))
+		)]
+		#[pallet::authorize(|_source, miner, anchor, fragments, signature| {
+			Self::may_be_ready(*miner, fragments)?;
+			T::DutyGate::authorize(DutyKind::Ready, *miner, *anchor, fragments, signature)
+		})]
+		pub fn ready(
+			origin: OriginFor<T>,
+			miner: MinerId,
+			anchor: u32,
+			fragments: ReadyFragments,
+			signature: Option<hot_key::Signature>,
+		) -> DispatchResult {
+			// Checked by `authorize`.
+			let _ = signature;
+			T::DutyGate::enter(origin, DutyKind::Ready, miner, anchor)?;
+			Self::do_ready(miner, &fragments);
+			Ok(())
+		}
+
+		/// Proves a sample of the miner's batch, which makes it the holder of all of it.
+		///
+		/// ## Dispatch origin
+		/// Nobody, with the signature of the miner's hot key; or the miner's hot key or stash.
+		///
+		/// ## Details
+		/// All or nothing as to the proofs: where one is wrong or missing, the batch is dropped,
+		/// and each fragment not proven costs the fee for a wrong proof. Where all are right, a
+		/// fragment whose claim has expired or whose file is gone is left out.
+		///
+		/// ## Parameters
+		/// - `anchor`: a block less than 64 blocks old, greater than that of the last such call.
+		/// - `proofs`: of the chunks that the seed asks for, in the order of the batch. The proof
+		///   of a fragment whose file is gone can be left out.
+		/// - `signature`: of the anchor's hash, the miner and the proofs; none where the call is
+		///   signed.
+		#[pallet::call_index(5)]
+		#[pallet::weight((
+			T::WeightInfo::report(proofs.len() as u32, MAX_READY)
+				.saturating_add(T::DutyGate::enter_weight()),
+			DispatchClass::Operational,
+		))]
+		#[pallet::weight_of_authorize(
+			T::WeightInfo::authorize_report()
+				.saturating_add(T::DutyGate::authorize_weight(proofs.encoded_size() as u32))
+		)]
+		#[pallet::authorize(|_source, miner, anchor, proofs, signature| {
+			Self::may_report(*miner, proofs)?;
+			T::DutyGate::authorize(DutyKind::Report, *miner, *anchor, proofs, signature)
+		})]
+		pub fn report(
+			origin: OriginFor<T>,
+			miner: MinerId,
+			anchor: u32,
+			proofs: BoundedVec<FragmentProof, ConstU32<MAX_PROOFS>>,
+			signature: Option<hot_key::Signature>,
+		) -> DispatchResultWithPostInfo {
+			// Checked by `authorize`.
+			let _ = signature;
+			T::DutyGate::enter(origin, DutyKind::Report, miner, anchor)?;
+			let fragments = Self::do_report(miner, &proofs);
+			let weight = T::WeightInfo::report(proofs.len() as u32, fragments)
+				.saturating_add(T::DutyGate::enter_weight());
+			Ok(PostDispatchInfo { actual_weight: Some(weight), pays_fee: Pays::Yes })
+		}
+
+		/// Judges a segment anew: suspected lost, lost, or neither.
+		///
+		/// ## Dispatch origin
+		/// Any account.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::check_segment())]
+		pub fn check_segment(origin: OriginFor<T>, segment: SegmentId) -> DispatchResult {
+			ensure_signed(origin)?;
+			ensure!(T::Fragments::get(segment).is_some(), Error::<T>::FragmentNotFound);
+			Self::evaluate(segment)
+		}
+
+		/// Does what the agenda has not: makes expired claims pay, and removes void orders.
+		///
+		/// ## Dispatch origin
+		/// Any account.
+		///
+		/// ## Details
+		/// Fails only where there is nothing to tidy in any of them.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::tidy(fragments.len() as u32))]
+		pub fn tidy(
+			origin: OriginFor<T>,
+			fragments: BoundedVec<FragmentId, T::MaxBatch>,
+		) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::first_error(&fragments, Self::do_tidy, |_, _| ())
+		}
+
+		/// Sets the parameters.
+		///
+		/// ## Dispatch origin
+		/// `AdminOrigin`.
+		///
+		/// ## Details
+		/// Deadlines that are set stay what they are.
+		#[pallet::call_index(8)]
+		#[pallet::weight((T::WeightInfo::set_params(), DispatchClass::Operational))]
+		pub fn set_params(origin: OriginFor<T>, params: ParamsOf<T>) -> DispatchResult {
+			T::AdminOrigin::ensure_origin(origin)?;
+			ensure!(params.check(), Error::<T>::UnsoundParams);
+			Parameters::<T>::put(params);
+			Self::deposit_event(Event::ParamsSet { params });
+			Ok(())
+		}
+	}
+
+	#[pallet::hooks]
+	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		fn on_poll(_: BlockNumberFor<T>, meter: &mut WeightMeter) {
+			let mut own = WeightMeter::with_limit(T::AgendaWeight::get().min(meter.remaining()));
+			Self::serve_agenda(&mut own);
+			meter.consume(own.consumed());
+		}
+
+		fn integrity_test() {
+			assert!(ParamsOf::<T>::default().check(), "the default parameters are unsound");
+			assert!(T::MaxBatch::get() > 0 && T::MaxTasks::get() > 0);
+
+			let one = T::WeightInfo::agenda_tick().saturating_add(Self::task_weight());
+			assert!(one.all_lte(T::AgendaWeight::get()), "the agenda could never serve a task");
+
+			let block = T::BlockWeights::get();
+			let fits = |class, weight: Weight, what| {
+				let limit = block.get(class).max_extrinsic.unwrap_or(block.max_block);
+				assert!(weight.all_lte(limit), "{what} does not fit into a block");
+			};
+			let most = T::MaxBatch::get();
+			let gate = T::DutyGate::enter_weight();
+			fits(DispatchClass::Normal, T::WeightInfo::open(most), "open");
+			fits(DispatchClass::Normal, T::WeightInfo::claim(most), "claim");
+			fits(DispatchClass::Normal, T::WeightInfo::tidy(most), "tidy");
+			let ready = T::WeightInfo::ready(MAX_READY).saturating_add(gate);
+			fits(DispatchClass::Operational, ready, "ready");
+			let report = T::WeightInfo::report(MAX_PROOFS, MAX_READY).saturating_add(gate);
+			fits(DispatchClass::Operational, report, "report");
+
+			// Length, version, extensions, indices, miner, anchor and signature take less than 1 KiB.
+			let proofs = MAX_PROOFS as usize * (2 + FragmentProof::MAX_LEN);
+			assert!(proofs <= 63 << 10, "a report is longer than 64 KiB");
+		}
+
+		#[cfg(feature = "try-runtime")]
+		fn try_state(_: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
+			Self::do_try_state()
+		}
+	}
+}

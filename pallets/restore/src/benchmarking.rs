@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Benchmarks, of the worst case: segments of 64 fragments, each at a miner of its own, and proofs
+//! of the largest size.
+
+// All numbers are bounded by 64.
+#![allow(clippy::cast_possible_truncation)]
+
+use super::*;
+use alloc::{vec, vec::Vec};
+use frame_benchmarking::v2::*;
+use frame_support::{
+	BoundedVec,
+	traits::{ConstU32, EnsureOrigin},
+	weights::WeightMeter,
+};
+use frame_system::RawOrigin;
+use pallet_planaria_support::{Clock, Custody, Fragments, OnSegmentRemoved, Standing};
+use planaria_primitives::{
+	CodingParams, FileId, FileSpec, FragmentHash, FragmentId, FragmentProof, MAX_FRAGMENT_LEN,
+	MAX_SEGMENTS, MinerId, SegmentId, Sidecar, Tick, file_id,
+	merkle::{self, Level},
+	sampling,
+	segment::bit,
+};
+
+/// Sets up what the benchmarks need of other pallets.
+pub trait BenchmarkHelper<AccountId> {
+	/// A registered miner that is Serving, with room and collateral for 64 claims of 8 MiB, and its
+	/// hot key's or stash's account. The same seed means the same miner.
+	fn miner(seed: u32) -> (MinerId, AccountId);
+
+	/// Gives a miner that standing.
+	fn set_standing(miner: MinerId, standing: Standing);
+
+	/// Stores an Active file of this id and geometry, or as much of it as is needed to have its
+	/// segment number 0, whose fragments are confirmed by these holders.
+	fn store(id: FileId, spec: FileSpec, holders: &[MinerId]) -> SegmentId;
+
+	/// Makes this the current block and tick, with the beacons of all 255 blocks before it known.
+	fn set_time(block: u32, now: Tick);
+}
+
+/// What the claimer is drawn by; holders come behind.
+const CLAIMER: u32 = 0;
+const RIVAL: u32 = 1;
+const FIRST_HOLDER: u32 = 1000;
+
+/// When the benchmarks begin.
+const BLOCK: u32 = 1000;
+const NOW: Tick = 1000;
+
+/// A file with the longest paths there are, of which one fragment is real.
+struct Longest {
+	id: FileId,
+	spec: FileSpec,
+	sidecar: Sidecar,
+}
+
+impl Longest {
+	/// `seed` stands in for all the rest of the file.
+	fn new(seed: u32, hash: &FragmentHash) -> Self {
+		let coding = CodingParams::new(32, 32).expect("sound; qed");
+		let size = coding.segment_capacity() * u64::from(MAX_SEGMENTS);
+		let spec = FileSpec::new(size, coding).expect("sound; qed");
+		let sidecar: Vec<u8> =
+			seed.to_le_bytes().into_iter().cycle().take(Sidecar::MAX_LEN).collect();
+		let (in_segment, in_file) = sidecar.split_at(6 * 32);
+		let root = merkle::root_from_path(Level::Segment, &hash.0, 0, 64, in_segment)
+			.and_then(|root| merkle::root_from_path(Level::File, &root, 0, MAX_SEGMENTS, in_file))
+			.expect("these are the lengths; qed");
+		Self { id: file_id(&spec, &root), spec, sidecar: Sidecar(sidecar) }
+	}
+
+	fn store<T: Config>(&self, first_holder: u32) -> FragmentId {
+		let holders: Vec<_> =
+			(0..64).map(|i| T::BenchmarkHelper::miner(first_holder + i).0).collect();
+		let segment = T::BenchmarkHelper::store(self.id, self.spec, &holders);
+		FragmentId { segment, index: 0 }
+	}
+}
+
+fn largest_fragment() -> Vec<u8> {
+	vec![0; MAX_FRAGMENT_LEN as usize]
+}
+
+/// `n` files with their fragment 0 at a miner that is absent.
+fn absent<T: Config>(n: u32) -> (Vec<Longest>, Vec<FragmentId>) {
+	T::BenchmarkHelper::set_time(BLOCK, NOW);
+	let hash = FragmentHash::of(&largest_fragment());
+	let files: Vec<_> = (0..n).map(|i| Longest::new(i, &hash)).collect();
+	let fragments = (0..)
+		.zip(&files)
+		.map(|(i, file)| {
+			let fragment = file.store::<T>(FIRST_HOLDER + 64 * i);
+			T::BenchmarkHelper::set_standing(holder::<T>(fragment), Standing::Absent);
+			fragment
+		})
+		.collect();
+	(files, fragments)
+}
+
+fn holder<T: Config>(fragment: FragmentId) -> MinerId {
+	T::Fragments::get(fragment.segment)
+		.and_then(|info| info.segment.holder(fragment.index))
+		.expect("stored; qed")
+}
+
+fn bounded<T: Config>(fragments: &[FragmentId]) -> BoundedVec<FragmentId, T::MaxBatch> {
+	BoundedVec::truncate_from(fragments.to_vec())
+}
+
+/// Has the rival claim all of the fragments, and lets its claims expire without the agenda.
+fn expired<T: Config>(fragments: &[FragmentId]) {
+	let (_, rival) = T::BenchmarkHelper::miner(RIVAL);
+	Pallet::<T>::open(RawOrigin::Signed(rival).into(), bounded::<T>(fragments)).expect("open; qed");
+	let period = Parameters::<T>::get().claim_period;
+	T::BenchmarkHelper::set_time(BLOCK + 1, NOW + period + 1);
+}
+
+fn claim<T: Config>(fragments: &[FragmentId]) -> (MinerId, T::AccountId) {
+	let (miner, account) = T::BenchmarkHelper::miner(CLAIMER);
+	Pallet::<T>::open(RawOrigin::Signed(account.clone()).into(), bounded::<T>(fragments))
+		.expect("open; qed");
+	(miner, account)
+}
+
+/// Sets all fragments of the segment to be restored, at miners that do not serve.
+fn all_restoring<T: Config>(segment: SegmentId, fragments: u8) {
+	for index in 0..fragments {
+		let fragment = FragmentId { segment, index };
+		T::BenchmarkHelper::set_standing(holder::<T>(fragment), Standing::Absent);
+		Pallet::<T>::open_order(fragment, Cause::Target).expect("no order yet; qed");
+	}
+}
+
+#[benchmarks]
+mod benchmarks {
+	use super::*;
+
+	#[benchmark]
+	fn open(n: Linear<1, { T::MaxBatch::get() }>) {
+		let (_, fragments) = absent::<T>(n);
+		let (_, account) = T::BenchmarkHelper::miner(CLAIMER);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
+
+		assert_eq!(Orders::<T>::iter().count() as u32, n);
+	}
+
+	#[benchmark]
+	fn claim(n: Linear<1, { T::MaxBatch::get() }>) {
+		let (_, fragments) = absent::<T>(n);
+		expired::<T>(&fragments);
+		let (miner, account) = T::BenchmarkHelper::miner(CLAIMER);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
+
+		assert_eq!(Pallet::<T>::claims_of(miner).count() as u32, n);
+	}
+
+	#[benchmark]
+	fn give_back(n: Linear<1, { T::MaxBatch::get() }>) {
+		let (_, fragments) = absent::<T>(n);
+		let (miner, account) = super::claim::<T>(&fragments);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
+
+		assert_eq!(Pallet::<T>::claims_of(miner).count(), 0);
+	}
+
+	#[benchmark]
+	fn cancel() {
+		let (files, fragments) = absent::<T>(1);
+		expired::<T>(&fragments);
+		let fragment = fragments[0];
+		// The holder is the 0th of the 64 of this file.
+		let (_, account) = T::BenchmarkHelper::miner(FIRST_HOLDER);
+		let beacon = T::Clock::beacon_at(BLOCK + 1).expect("known; qed");
+		let chunk = sampling::chunk(&beacon, &fragment, files[0].spec.chunks(0));
+		let proof = FragmentProof::new(&largest_fragment(), chunk, &files[0].sidecar);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), fragment, BLOCK + 1, proof.expect("there is; qed"));
+
+		assert!(!Orders::<T>::contains_key(fragment));
+	}
+
+	/// The same fragments are part of a full batch, whose seed is known.
+	#[benchmark]
+	fn ready(n: Linear<1, MAX_READY>) {
+		let (_, fragments) = absent::<T>(MAX_READY);
+		let (miner, account) = T::BenchmarkHelper::miner(CLAIMER);
+		for fragment in &fragments {
+			super::claim::<T>(&[*fragment]);
+		}
+		Pallet::<T>::do_ready(miner, &fragments);
+		assert_eq!(Batches::<T>::get(miner).map(|b| b.fragments.len() as u32), Some(MAX_READY));
+		T::BenchmarkHelper::set_time(BLOCK + 2, NOW);
+		let some = ReadyFragments::truncate_from(fragments[..n as usize].to_vec());
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), miner, BLOCK, some, None);
+
+		assert_eq!(Batches::<T>::get(miner).map(|batch| batch.fragments.len() as u32), Some(n));
+	}
+
+	#[benchmark]
+	fn authorize_ready() {
+		let (_, fragments) = absent::<T>(1);
+		let (miner, _) = super::claim::<T>(&fragments);
+		let fragments = ReadyFragments::truncate_from(fragments);
+
+		#[block]
+		{
+			Pallet::<T>::may_be_ready(miner, &fragments).expect("claimed; qed");
+		}
+	}
+
+	#[benchmark]
+	fn report(
+		p: Linear<{ sampling::SAMPLE }, MAX_PROOFS>,
+		n: Linear<MAX_PROOFS, MAX_READY>,
+	) -> Result<(), BenchmarkError> {
+		let (files, fragments) = absent::<T>(n);
+		let (miner, account) = batched::<T>(&fragments, p);
+		let proofs = proofs::<T>(miner, &files, &fragments);
+		assert_eq!(proofs.len() as u32, p);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), miner, BLOCK, proofs, None);
+
+		assert_eq!(Orders::<T>::iter().count(), 0);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_report() {
+		let (files, fragments) = absent::<T>(MAX_READY);
+		let (miner, _) = batched::<T>(&fragments, MAX_PROOFS);
+		let proofs = proofs::<T>(miner, &files, &fragments);
+
+		#[block]
+		{
+			Pallet::<T>::may_report(miner, &proofs).expect("asked; qed");
+		}
+	}
+
+	#[benchmark]
+	fn check_segment() -> Result<(), BenchmarkError> {
+		let (_, fragments) = absent::<T>(1);
+		let (_, account) = T::BenchmarkHelper::miner(CLAIMER);
+		let segment = fragments[0].segment;
+		all_restoring::<T>(segment, 64);
+		Verdicts::<T>::insert(segment, Verdict::Suspected { deadline: NOW - 1 });
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), segment);
+
+		assert!(matches!(Verdicts::<T>::get(segment), Some(Verdict::Lost { .. })));
+		let info = T::Fragments::get(segment).ok_or("stored")?;
+		assert!((0..64).all(|index| info.segment.holder(index).is_none()));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn tidy(n: Linear<1, { T::MaxBatch::get() }>) {
+		let (_, fragments) = absent::<T>(n);
+		expired::<T>(&fragments);
+		for fragment in &fragments {
+			T::BenchmarkHelper::set_standing(holder::<T>(*fragment), Standing::Serving);
+		}
+		let (_, account) = T::BenchmarkHelper::miner(CLAIMER);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
+
+		assert_eq!(Orders::<T>::iter().count(), 0);
+	}
+
+	#[benchmark]
+	fn set_params() -> Result<(), BenchmarkError> {
+		let origin =
+			T::AdminOrigin::try_successful_origin().map_err(|()| BenchmarkError::Weightless)?;
+		let params = Params { claim_period: 77, ..Default::default() };
+
+		#[extrinsic_call]
+		_(origin as T::RuntimeOrigin, params);
+
+		assert_eq!(Parameters::<T>::get(), params);
+		Ok(())
+	}
+
+	/// Each fragment is claimed by a miner of its own.
+	#[benchmark]
+	fn on_segment_removed(f: Linear<2, 64>) -> Result<(), BenchmarkError> {
+		let (_, fragments) = absent::<T>(1);
+		let segment = fragments[0].segment;
+		all_restoring::<T>(segment, f as u8);
+		for index in 0..f as u8 {
+			let (miner, _) = T::BenchmarkHelper::miner(FIRST_HOLDER + 100 + u32::from(index));
+			Pallet::<T>::do_claim(miner, FragmentId { segment, index })?;
+		}
+		let info = T::Fragments::get(segment).ok_or("stored")?;
+		Verdicts::<T>::insert(segment, Verdict::Lost { since: NOW });
+
+		#[block]
+		{
+			Pallet::<T>::on_segment_removed(segment, info.segment.clone(), info.fragment_len());
+		}
+
+		assert_eq!(Orders::<T>::iter().count() + ClaimsOf::<T>::iter().count(), 0);
+		// Nothing is left of it for `try_state` to find.
+		for index in 0..f as u8 {
+			T::Custody::set_restoring(FragmentId { segment, index }, false)?;
+		}
+		Ok(())
+	}
+
+	#[benchmark]
+	fn agenda_tick() {
+		T::BenchmarkHelper::set_time(BLOCK, NOW);
+		AgendaNext::<T>::put(NOW);
+		let mut meter = WeightMeter::with_limit(T::WeightInfo::agenda_tick());
+
+		#[block]
+		{
+			Pallet::<T>::serve_agenda(&mut meter);
+		}
+
+		assert_eq!(AgendaNext::<T>::get(), NOW + 1);
+	}
+
+	#[benchmark]
+	fn ban_ends() {
+		T::BenchmarkHelper::set_time(BLOCK, NOW);
+		let (miner, segment) = (MinerId(7), SegmentId(7));
+		Bans::<T>::insert(miner, segment, NOW - 1);
+
+		#[block]
+		{
+			Pallet::<T>::end_ban(miner, segment);
+		}
+
+		assert!(!Bans::<T>::contains_key(miner, segment));
+	}
+
+	impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
+}
+
+/// Puts the fragments into a batch of which `p` are to be proven: those the seed draws, and as
+/// many others as if their segments were thin.
+fn batched<T: Config>(fragments: &[FragmentId], p: u32) -> (MinerId, T::AccountId) {
+	let (miner, account) = T::BenchmarkHelper::miner(CLAIMER);
+	for fragment in fragments {
+		claim::<T>(&[*fragment]);
+	}
+	Pallet::<T>::do_ready(miner, fragments);
+	T::BenchmarkHelper::set_time(BLOCK + 2, NOW);
+	let mut batch = Batches::<T>::get(miner).expect("declared; qed");
+	let seed = T::Clock::beacon_at(batch.seed_block()).expect("known; qed");
+	let drawn = sampling::positions(&seed, fragments.len() as u32, 0);
+	let others = (0..fragments.len() as u8).filter(|position| drawn & bit(*position) == 0);
+	let more = p.saturating_sub(drawn.count_ones()) as usize;
+	batch.thin = others.take(more).fold(0, |thin, position| thin | bit(position));
+	Batches::<T>::insert(miner, batch);
+	(miner, account)
+}
+
+fn proofs<T: Config>(
+	miner: MinerId,
+	files: &[Longest],
+	fragments: &[FragmentId],
+) -> BoundedVec<FragmentProof, ConstU32<MAX_PROOFS>> {
+	let bytes = largest_fragment();
+	let batch = Batches::<T>::get(miner).expect("declared; qed");
+	let asked = Pallet::<T>::asked(&batch).expect("the seed is known; qed");
+	let proof = |(fragment, chunk): &(FragmentId, u32)| {
+		let number = fragments.iter().position(|f| f == fragment).expect("of the batch; qed");
+		let proof = FragmentProof::new(&bytes, *chunk, &files[number].sidecar);
+		let proof = proof.expect("there is such a chunk; qed");
+		assert_eq!(proof.0.len(), FragmentProof::MAX_LEN);
+		proof
+	};
+	BoundedVec::truncate_from(asked.iter().map(proof).collect())
+}

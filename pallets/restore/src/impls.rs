@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Opening, claiming, giving back, cancelling and tidying up restore orders.
+
+use super::*;
+use frame_support::{
+	ensure,
+	pallet_prelude::{DispatchError, DispatchResult, Weight},
+	storage::with_storage_layer,
+	weights::WeightMeter,
+};
+use frame_system::pallet_prelude::OriginFor;
+use pallet_planaria_support::{
+	Clock, Collateral, Custody, Fragments, MinerDirectory, MinerLedger, OnSegmentRemoved, Purpose,
+	SegmentInfo, Standing,
+};
+use planaria_primitives::{
+	FragmentId, FragmentProof, MinerId, Segment, SegmentId, Tick, sampling, segment::bit,
+};
+use sp_runtime::traits::UniqueSaturatedInto;
+
+impl<T: Config> Pallet<T> {
+	/// The fragments that a miner has claimed, their claims expired or not.
+	pub fn claims_of(miner: MinerId) -> impl Iterator<Item = FragmentId> {
+		ClaimsOf::<T>::iter_prefix(miner).map(|(segment, index)| FragmentId { segment, index })
+	}
+
+	/// Whether nothing needs to be restored any more: the fragment's holder, for whom it was opened
+	/// as a restore target, came back.
+	pub fn is_void(fragment: FragmentId, order: &Order, info: &SegmentInfo) -> bool {
+		let holder = info.segment.holder(fragment.index);
+		let standing = holder.and_then(Self::standing);
+		order.cause == Cause::Target && standing.is_some_and(|s| !s.is_restore_target())
+	}
+
+	/// Opens an order for a fragment that nobody works on yet. Its holder stays what it is.
+	///
+	/// The caller judges the segment afterwards.
+	pub(crate) fn open_order(fragment: FragmentId, cause: Cause) -> Result<MinerId, DispatchError> {
+		let info = Self::live(fragment)?;
+		ensure!(info.segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
+		ensure!(!info.segment.is_restoring(fragment.index), Error::<T>::OrderExists);
+		let holder = info.segment.holder(fragment.index).ok_or(Error::<T>::NotConfirmed)?;
+		T::Custody::set_restoring(fragment, true)?;
+		Orders::<T>::insert(fragment, Order::new(cause, holder, T::Clock::now(), Self::block()));
+		Self::deposit_event(Event::OrderOpened { fragment, holder });
+		Ok(holder)
+	}
+
+	pub(crate) fn do_open(miner: MinerId, fragment: FragmentId) -> DispatchResult {
+		let holder = Self::live(fragment)?.segment.holder(fragment.index);
+		if holder == Some(miner) {
+			Self::open_order(fragment, Cause::Broken)?;
+		} else {
+			let target = holder
+				.and_then(Self::standing)
+				// A holder that is not known any more cannot object.
+				.is_none_or(Standing::is_restore_target);
+			ensure!(target, Error::<T>::NotRestoreTarget);
+			Self::open_order(fragment, Cause::Target)?;
+			Self::do_claim(miner, fragment)?;
+		}
+		Self::evaluate(fragment.segment)
+	}
+
+	pub(crate) fn do_claim(miner: MinerId, fragment: FragmentId) -> DispatchResult {
+		let segment = fragment.segment;
+		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
+		let info = Self::live(fragment)?;
+		let now = T::Clock::now();
+		if let Some((_, deadline)) = order.state.claim() {
+			ensure!(now > deadline, Error::<T>::AlreadyClaimed);
+			Self::expire(fragment, &mut order, &info);
+		}
+		ensure!(!Self::is_void(fragment, &order, &info), Error::<T>::OrderVoid);
+		match info.segment.index_of(miner) {
+			Some(index) if index == fragment.index => return Err(Error::<T>::OwnFragment.into()),
+			Some(_) => return Err(Error::<T>::HoldsSibling.into()),
+			None => (),
+		}
+		ensure!(!ClaimsOf::<T>::contains_key(miner, segment), Error::<T>::ClaimsSibling);
+		if let Some(until) = Bans::<T>::get(miner, segment) {
+			ensure!(now > until, Error::<T>::Banned);
+			Bans::<T>::remove(miner, segment);
+		}
+		T::Ledger::reserve(miner, info.fragment_len(), Purpose::Claim)?;
+
+		let deadline = now.saturating_add(Parameters::<T>::get().claim_period);
+		order.state = OrderState::Claimed { by: miner, deadline };
+		Orders::<T>::insert(fragment, order);
+		ClaimsOf::<T>::insert(miner, segment, fragment.index);
+		Self::schedule(deadline, Task::ClaimEnds(fragment));
+		Self::deposit_event(Event::OrderClaimed { fragment, by: miner, deadline });
+		Ok(())
+	}
+
+	pub(crate) fn do_give_back(miner: MinerId, fragment: FragmentId) -> DispatchResult {
+		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
+		let (by, deadline) = order.state.claim().ok_or(Error::<T>::NotClaimer)?;
+		ensure!(by == miner, Error::<T>::NotClaimer);
+		ensure!(T::Clock::now() <= deadline, Error::<T>::DeadlinePassed);
+		ensure!(!order.state.is_ready_by(miner), Error::<T>::InBatch);
+		let info = T::Fragments::get(fragment.segment).ok_or(Error::<T>::FragmentNotFound)?;
+		Self::end_claim(fragment, by, info.fragment_len());
+		order.state = OrderState::Unclaimed;
+		Orders::<T>::insert(fragment, order);
+		Self::deposit_event(Event::GivenBack { fragment, by });
+		Ok(())
+	}
+
+	pub(crate) fn do_cancel(
+		miner: MinerId,
+		fragment: FragmentId,
+		at: u32,
+		proof: &FragmentProof,
+	) -> DispatchResult {
+		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
+		let info = Self::live(fragment)?;
+		ensure!(info.segment.holder(fragment.index) == Some(miner), Error::<T>::NotHolder);
+		if let Some((_, deadline)) = order.state.claim() {
+			ensure!(T::Clock::now() > deadline, Error::<T>::AlreadyClaimed);
+			Self::expire(fragment, &mut order, &info);
+		}
+		let age = Self::block().checked_sub(at).ok_or(Error::<T>::WrongBlock)?;
+		ensure!(at >= order.opened_at && age <= CANCEL_BLOCKS, Error::<T>::WrongBlock);
+		let beacon = T::Clock::beacon_at(at).ok_or(Error::<T>::WrongBlock)?;
+		let chunk = sampling::chunk(&beacon, &fragment, info.spec.chunks(info.number));
+		ensure!(Self::proves(proof, &info, fragment, chunk), Error::<T>::WrongProof);
+		Self::deposit_event(Event::OrderCancelled { fragment, holder: miner });
+		Self::close(fragment)
+	}
+
+	/// Makes an expired claim pay, and removes a void order.
+	pub(crate) fn do_tidy(fragment: FragmentId) -> DispatchResult {
+		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
+		let info = T::Fragments::get(fragment.segment).ok_or(Error::<T>::FragmentNotFound)?;
+		let expired = match order.state.claim() {
+			Some((_, deadline)) if T::Clock::now() <= deadline => {
+				return Err(Error::<T>::NothingToTidy.into());
+			},
+			Some(_) => {
+				Self::expire(fragment, &mut order, &info);
+				true
+			},
+			None => false,
+		};
+		if info.state.is_alive() && Self::is_void(fragment, &order, &info) {
+			Self::deposit_event(Event::OrderVoided { fragment });
+			return Self::close(fragment);
+		}
+		ensure!(expired, Error::<T>::NothingToTidy);
+		Orders::<T>::insert(fragment, order);
+		Ok(())
+	}
+
+	/// Ends the order's expired claim. The caller stores the order.
+	///
+	/// Where the file is gone, the claimer had no way to finish: it does not pay.
+	fn expire(fragment: FragmentId, order: &mut Order, info: &SegmentInfo) {
+		let Some((by, _)) = order.state.claim() else { return };
+		let mut penalty = Default::default();
+		if info.state.is_alive() {
+			let params = Parameters::<T>::get();
+			let until = T::Clock::now().saturating_add(params.ban_period);
+			penalty = T::Collateral::pay(by, None, params.penalty(order.expiries));
+			order.expiries = order.expiries.saturating_add(1);
+			Bans::<T>::insert(by, fragment.segment, until);
+			Self::schedule(until, Task::BanEnds(by, fragment.segment));
+		}
+		Self::end_claim(fragment, by, info.fragment_len());
+		order.state = OrderState::Unclaimed;
+		Self::deposit_event(Event::ClaimExpired { fragment, by, penalty });
+	}
+
+	/// Releases what a claim has reserved and takes it off its claimer's list.
+	fn end_claim(fragment: FragmentId, by: MinerId, fragment_len: u64) {
+		T::Ledger::release(by, fragment_len, Purpose::Claim);
+		ClaimsOf::<T>::remove(by, fragment.segment);
+	}
+
+	/// Removes an order that nobody has claimed.
+	fn close(fragment: FragmentId) -> DispatchResult {
+		Orders::<T>::remove(fragment);
+		T::Custody::set_restoring(fragment, false)?;
+		Self::evaluate(fragment.segment)
+	}
+
+	/// The segment of a fragment that exists and whose file is neither deleted nor failed.
+	pub(crate) fn live(fragment: FragmentId) -> Result<SegmentInfo, DispatchError> {
+		let info = T::Fragments::get(fragment.segment)
+			.filter(|info| fragment.index < info.segment.fragments())
+			.ok_or(Error::<T>::FragmentNotFound)?;
+		ensure!(info.state.is_alive(), Error::<T>::FileGone);
+		Ok(info)
+	}
+
+	/// Whether `proof` proves that chunk of that fragment.
+	pub(crate) fn proves(
+		proof: &FragmentProof,
+		info: &SegmentInfo,
+		fragment: FragmentId,
+		chunk: u32,
+	) -> bool {
+		proof.verify(&info.file_id, &info.spec, info.number, fragment.index, chunk).is_ok()
+	}
+
+	pub(crate) fn standing(miner: MinerId) -> Option<Standing> {
+		T::Directory::get(miner).map(|info| info.standing)
+	}
+
+	/// The number of the current block.
+	pub(crate) fn block() -> u32 {
+		frame_system::Pallet::<T>::block_number().unique_saturated_into()
+	}
+
+	/// The miner whose hot key or stash signed.
+	pub(crate) fn ensure_miner(origin: OriginFor<T>) -> Result<MinerId, DispatchError> {
+		let who = frame_system::ensure_signed(origin)?;
+		T::Directory::by_account(&who).ok_or(Error::<T>::NotAMiner.into())
+	}
+
+	/// Does `item` with each of the fragments on its own, an event for each that fails.
+	pub(crate) fn for_each(
+		miner: MinerId,
+		fragments: &[FragmentId],
+		item: impl Fn(FragmentId) -> DispatchResult,
+	) -> DispatchResult {
+		Self::first_error(fragments, item, |index, error| {
+			Self::deposit_event(Event::ItemFailed { miner, index, error });
+		})
+	}
+
+	/// Does `item` with each of the fragments on its own. Fails where all do, with the first error.
+	pub(crate) fn first_error(
+		fragments: &[FragmentId],
+		item: impl Fn(FragmentId) -> DispatchResult,
+		failed: impl Fn(u32, DispatchError),
+	) -> DispatchResult {
+		let mut result = Err(Error::<T>::NoItems.into());
+		let mut first = true;
+		for (index, fragment) in (0..).zip(fragments) {
+			match with_storage_layer(|| item(*fragment)) {
+				Ok(()) => result = Ok(()),
+				Err(error) => {
+					failed(index, error);
+					if first {
+						result = Err(error);
+					}
+				},
+			}
+			first = false;
+		}
+		result
+	}
+
+	/// Puts a task down for the tick after `last`.
+	pub(crate) fn schedule(last: Tick, task: Task) {
+		// A dropped task changes nothing but an event's time.
+		let _ = AgendaOf::<T>::schedule(last.saturating_add(1), task);
+	}
+
+	/// What the heaviest task takes.
+	pub(crate) fn task_weight() -> Weight {
+		T::WeightInfo::check_segment().max(T::WeightInfo::tidy(1)).max(T::WeightInfo::ban_ends())
+	}
+
+	/// Removes a ban that is over.
+	pub(crate) fn end_ban(miner: MinerId, segment: SegmentId) {
+		if Bans::<T>::get(miner, segment).is_some_and(|until| T::Clock::now() > until) {
+			Bans::<T>::remove(miner, segment);
+		}
+	}
+
+	/// Serves the tasks that are due, as far as `meter` goes.
+	pub(crate) fn serve_agenda(meter: &mut WeightMeter) {
+		let now = T::Clock::now();
+		let per_tick = T::WeightInfo::agenda_tick();
+		AgendaOf::<T>::serve(now, meter, per_tick, Self::task_weight(), |task, meter| {
+			match task {
+				Task::ClaimEnds(fragment) => {
+					meter.consume(T::WeightInfo::tidy(1));
+					// Most claims were reported by then: nothing to tidy.
+					let _ = with_storage_layer(|| Self::do_tidy(fragment));
+				},
+				Task::CountdownEnds(segment) => {
+					meter.consume(T::WeightInfo::check_segment());
+					if let Err(error) = with_storage_layer(|| Self::evaluate(segment)) {
+						log::error!(target: LOG_TARGET, "segment {segment} not judged: {error:?}");
+					}
+				},
+				Task::BanEnds(miner, segment) => {
+					meter.consume(T::WeightInfo::ban_ends());
+					Self::end_ban(miner, segment);
+				},
+			}
+			None
+		});
+	}
+}
+
+const LOG_TARGET: &str = "runtime::restore";
+
+impl<T: Config> OnSegmentRemoved for Pallet<T> {
+	fn on_segment_removed(id: SegmentId, segment: Segment, fragment_len: u64) {
+		for index in (0..segment.fragments()).filter(|i| segment.restoring & bit(*i) != 0) {
+			let fragment = FragmentId { segment: id, index };
+			if let Some((by, _)) = Orders::<T>::take(fragment).and_then(|o| o.state.claim()) {
+				Self::end_claim(fragment, by, fragment_len);
+			}
+		}
+		Verdicts::<T>::remove(id);
+	}
+
+	fn weight(fragments: u32) -> Weight {
+		T::WeightInfo::on_segment_removed(fragments)
+	}
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Declaring batches ready, and what is let in before the gate.
+
+use super::{each, lean, standard};
+use crate::{Batches, Call, Error, Event, MAX_PROOFS, OrderState, mock::*};
+use codec::Encode;
+use frame_support::{
+	BoundedVec, assert_ok,
+	dispatch::{DispatchClass, GetDispatchInfo},
+	pallet_prelude::{InvalidTransaction, TransactionSource},
+	traits::{Authorize, ConstU32},
+};
+use pallet_planaria_support::Standing;
+use planaria_primitives::{CodingParams, FragmentId, FragmentProof, MinerId};
+use sp_runtime::{DispatchError, transaction_validity::TransactionValidityError};
+
+fn bounded(fragments: &[FragmentId]) -> BoundedVec<FragmentId, ConstU32<64>> {
+	BoundedVec::truncate_from(fragments.to_vec())
+}
+
+fn claimed(count: u32) -> (Vec<TestFile>, Vec<FragmentId>) {
+	let files = standard(count);
+	let fragments = each(&files, 1);
+	assert_ok!(Restore::open(by(1), bounded(&fragments)));
+	assert_ok!(Restore::claim(by(20), bounded(&fragments)));
+	events();
+	(files, fragments)
+}
+
+fn failures() -> Vec<(u32, DispatchError)> {
+	events()
+		.into_iter()
+		.filter_map(|event| match event {
+			Event::ItemFailed { index, error, .. } => Some((index, error)),
+			_ => None,
+		})
+		.collect()
+}
+
+#[test]
+fn a_batch_is_recorded_and_deadlines_stay() {
+	execute(|| {
+		let (_, fragments) = claimed(3);
+		blocks(4);
+		ready(20, &fragments);
+		assert_eq!(events(), [Event::BatchReady { miner: MinerId(20), at: 5, count: 3 }]);
+		let recorded = batch(20);
+		assert_eq!((recorded.at, recorded.thin), (5, 0));
+		assert_eq!(recorded.fragments.to_vec(), fragments);
+		for fragment in &fragments {
+			let deadline = 1 + PERIOD;
+			assert_eq!(state(*fragment), Some(OrderState::Ready { by: MinerId(20), deadline }));
+		}
+		// What it will have to prove is known from the next block on.
+		assert_eq!(Restore::asked(&recorded), None);
+		next_block();
+		assert_eq!(Restore::asked(&recorded).map(|asked| asked.len()), Some(3));
+	});
+}
+
+#[test]
+fn only_own_claims_that_run_are_ready_and_only_once() {
+	execute(|| {
+		let (_, fragments) = claimed(3);
+		let foreign = lean();
+		assert_ok!(Restore::open(by(0), list([foreign.fragment(0, 0)])));
+		let nowhere = foreign.fragment(0, 1);
+		events();
+		let named = [fragments[0], foreign.fragment(0, 0), fragments[0], nowhere, fragments[1]];
+		ready(20, &named);
+		let expected = [
+			(1, Error::<Test>::NotClaimer.into()),
+			(2, Error::<Test>::InBatch.into()),
+			(3, Error::<Test>::OrderNotFound.into()),
+		];
+		assert_eq!(failures(), expected);
+		assert_eq!(batch(20).fragments.to_vec(), fragments[..2]);
+		// After the deadline there is nothing to declare, whether the agenda was here or not.
+		blocks_without_agenda(PERIOD + 1);
+		ready(20, &[fragments[2]]);
+		assert_eq!(failures(), [(0, Error::<Test>::DeadlinePassed.into())]);
+		assert_eq!(Batches::<Test>::iter().count(), 0);
+	});
+}
+
+#[test]
+fn thin_segments_are_always_proven() {
+	execute(|| {
+		// 2+1 with one fragment under restoration: nothing to spare.
+		let thin = lean();
+		let thin_fragment = thin.fragment(0, 1);
+		assert_ok!(Restore::open(by(1), list([thin_fragment])));
+		assert_ok!(Restore::claim(by(20), list([thin_fragment])));
+		let (_, fragments) = claimed(10);
+		let mut all = fragments.clone();
+		all.insert(4, thin_fragment);
+		ready(20, &all);
+		assert_eq!(batch(20).thin, 1 << 4);
+		next_block();
+		let asked = Restore::asked(&batch(20)).expect("known");
+		assert!(asked.iter().any(|(fragment, _)| *fragment == thin_fragment));
+	});
+}
+
+#[test]
+fn a_batch_never_needs_more_proofs_than_a_report_carries() {
+	execute(|| {
+		let holders: Vec<u32> = (0..3).collect();
+		let thin: Vec<TestFile> = (0..30)
+			.map(|seed| TestFile::new(seed, 2048, CodingParams::LEAN).store(&holders))
+			.collect();
+		let thin = each(&thin, 1);
+		assert_ok!(Restore::open(by(1), bounded(&thin)));
+		assert_ok!(Restore::claim(by(20), bounded(&thin)));
+		let (_, others) = claimed(12);
+
+		ready(20, &thin);
+		assert_eq!(batch(20).fragments.len() as u32, MAX_PROOFS);
+		assert_eq!(failures().len(), 6);
+
+		// 16 of them leave room for a sample of any number of others.
+		let mut mixed = thin[..16].to_vec();
+		mixed.extend(&others);
+		mixed.push(thin[20]);
+		ready(20, &mixed);
+		assert_eq!(failures(), [(28, Error::<Test>::TooThin.into())]);
+		for _ in 0..20 {
+			next_block();
+			Chosen::insert(
+				batch(20).seed_block(),
+				sp_io::hashing::blake2_256(&Ticks::get().encode()),
+			);
+			let asked = Restore::asked(&batch(20)).expect("known");
+			assert!((16..=MAX_PROOFS as usize).contains(&asked.len()));
+		}
+	});
+}
+
+#[test]
+fn another_batch_replaces_the_first_and_costs_a_fee_once_the_seed_is_known() {
+	execute(|| {
+		let (_, fragments) = claimed(4);
+		ready(20, &fragments[..2]);
+		ready(20, &fragments[1..3]);
+		assert_eq!(miner(20).wrong, 0);
+		assert!(matches!(state(fragments[0]), Some(OrderState::Claimed { .. })));
+		events();
+
+		next_block();
+		ready(20, &fragments[2..]);
+		assert_eq!(miner(20).wrong, 1);
+		assert_eq!(
+			events(),
+			[
+				Event::BatchDropped { miner: MinerId(20), at: 1 },
+				Event::BatchReady { miner: MinerId(20), at: 2, count: 2 },
+			]
+		);
+		assert!(matches!(state(fragments[1]), Some(OrderState::Claimed { .. })));
+		// No items at all drop the batch.
+		ready(20, &[]);
+		assert_eq!(Batches::<Test>::iter().count(), 0);
+		assert_eq!(miner(20).wrong, 1);
+	});
+}
+
+#[test]
+fn a_batch_whose_seed_is_forgotten_is_replaced_for_nothing() {
+	execute(|| {
+		let params = crate::Params { claim_period: 1000, ..crate::Parameters::<Test>::get() };
+		assert_ok!(Restore::set_params(RuntimeOrigin::root(), params));
+		let (_, fragments) = claimed(2);
+		ready(20, &fragments);
+		blocks_without_agenda(256);
+		assert!(Restore::batch_of(MinerId(20)).is_some());
+		blocks_without_agenda(1);
+		assert_eq!(Restore::batch_of(MinerId(20)), None);
+		ready(20, &fragments);
+		assert_eq!(miner(20).wrong, 0);
+		assert!(Restore::batch_of(MinerId(20)).is_some());
+	});
+}
+
+#[test]
+fn duties_are_let_in_only_where_they_can_have_an_effect() {
+	fn authorize(call: Call<Test>) -> Result<(), TransactionValidityError> {
+		for source in
+			[TransactionSource::Local, TransactionSource::InBlock, TransactionSource::External]
+		{
+			call.authorize(source).expect("a duty")?;
+		}
+		Ok(())
+	}
+	fn refused(why: InvalidTransaction) -> Result<(), TransactionValidityError> {
+		Err(why.into())
+	}
+	let ready_call = |fragments: &[FragmentId], anchor| Call::<Test>::ready {
+		miner: MinerId(20),
+		anchor,
+		fragments: bounded(fragments),
+		signature: None,
+	};
+	let report_call = |proofs: usize, anchor| Call::<Test>::report {
+		miner: MinerId(20),
+		anchor,
+		proofs: BoundedVec::truncate_from(vec![FragmentProof::default(); proofs]),
+		signature: None,
+	};
+	execute(|| {
+		let (_, fragments) = claimed(3);
+		let stale = || refused(InvalidTransaction::Stale);
+		assert_eq!(authorize(ready_call(&[], 1)), stale());
+		assert_eq!(authorize(report_call(0, 1)), stale());
+		assert_eq!(authorize(ready_call(&[fragments[0]], 1)), Ok(()));
+		// The gate has a say.
+		assert_eq!(authorize(ready_call(&[fragments[0]], 0)), stale());
+
+		ready(20, &fragments);
+		assert_eq!(authorize(ready_call(&[], 2)), Ok(()));
+		assert_eq!(authorize(report_call(3, 2)), refused(InvalidTransaction::Future));
+		next_block();
+		assert_eq!(authorize(report_call(3, 2)), Ok(()));
+		assert_eq!(authorize(report_call(4, 2)), refused(InvalidTransaction::BadProof));
+		assert_eq!(authorize(report_call(3, 0)), stale());
+		blocks(PERIOD + 1);
+		assert_eq!(authorize(ready_call(&[fragments[0]], 2)), stale());
+		blocks_without_agenda(256);
+		assert_eq!(authorize(report_call(3, 2)), stale());
+	});
+}
+
+#[test]
+fn duties_are_operational_and_for_the_miner_only() {
+	execute(|| {
+		let (_, fragments) = claimed(1);
+		let call = |miner: u32| Call::<Test>::ready {
+			miner: MinerId(miner),
+			anchor: 1,
+			fragments: bounded(&fragments),
+			signature: None,
+		};
+		assert_eq!(call(20).get_dispatch_info().class, DispatchClass::Operational);
+		use frame_support::traits::UnfilteredDispatchable;
+		for origin in [by(1), RuntimeOrigin::signed(5), RuntimeOrigin::none()] {
+			let result = call(20).dispatch_bypass_filter(origin);
+			assert_eq!(result.map_err(|e| e.error), Err(DispatchError::BadOrigin));
+		}
+		// The signed way, from polkadot.js.
+		assert_ok!(call(20).dispatch_bypass_filter(by(20)));
+		assert_eq!(batch(20).fragments.len(), 1);
+	});
+}
+
+#[test]
+fn a_duty_brings_an_absent_claimer_back() {
+	execute(|| {
+		let (files, fragments) = claimed(2);
+		set_standing(20, Standing::Absent);
+		ready(20, &fragments);
+		next_block();
+		report(20, proofs(20, &files.iter().collect::<Vec<_>>()));
+		assert_eq!(holder(fragments[0]), Some(MinerId(20)));
+		assert_eq!(miner(20).standing, Standing::Serving);
+	});
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Orders, batches, verdicts and parameters.
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use core::ops::{Deref, DerefMut};
+use frame_support::{BoundedVec, traits::ConstU32};
+use planaria_primitives::{FragmentId, MinerId, SegmentId, Tick, sampling::SAMPLE};
+use scale_info::TypeInfo;
+use sp_runtime::{
+	serde::{Deserialize, Serialize},
+	traits::{AtLeast32BitUnsigned, Saturating},
+};
+
+/// How many fragments a batch has at most; the bits of [`Batch::thin`] are 64.
+pub const MAX_READY: u32 = 64;
+
+/// How many proofs one report carries at most: 24 of the longest stay below 64 KiB.
+pub const MAX_PROOFS: u32 = 24;
+
+/// A segment that can spare this many fragments or fewer is thin: every fragment restored for it
+/// is proven.
+pub const THIN_SPARE: i16 = 1;
+
+/// How many blocks after a batch was declared ready its seed is drawn.
+pub const SEED_DELAY: u32 = 1;
+
+/// How many blocks old the beacon may be that a cancellation is proven by.
+pub const CANCEL_BLOCKS: u32 = 16;
+
+/// The countdown from suspected lost to lost, in claim periods.
+pub const LOSS_PERIODS: Tick = 3;
+
+/// The penalty of an expired claim doubles with each expiry of the order, this often at most.
+pub const MAX_DOUBLINGS: u8 = 6;
+
+/// Fragments that were declared ready.
+pub type ReadyFragments = BoundedVec<FragmentId, ConstU32<MAX_READY>>;
+
+/// Why an order was opened.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum Cause {
+	/// Its holder opened it: it does not have the fragment any more.
+	#[codec(index = 0)]
+	Broken,
+	/// Another miner opened it: the fragment moves away from a restore target.
+	#[codec(index = 1)]
+	Target,
+	// Index 2: the holder failed a challenge for it (audit).
+}
+
+/// Who works on a restore order.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum OrderState {
+	/// Nobody. Left by a claim, or by being cancelled or void.
+	#[codec(index = 0)]
+	Unclaimed,
+	/// A miner, up to and including the tick `deadline`. Left by declaring it ready, by giving it
+	/// back, or by expiry.
+	#[codec(index = 1)]
+	Claimed {
+		/// The claimer.
+		by: MinerId,
+		/// The last tick the restored fragment can be reported at.
+		deadline: Tick,
+	},
+	/// Part of its claimer's batch. Left by the report, by another batch, or by expiry.
+	#[codec(index = 2)]
+	Ready {
+		/// The claimer.
+		by: MinerId,
+		/// The last tick the restored fragment can be reported at.
+		deadline: Tick,
+	},
+}
+
+impl OrderState {
+	/// The claimer and its deadline, expired or not.
+	pub const fn claim(&self) -> Option<(MinerId, Tick)> {
+		match self {
+			Self::Unclaimed => None,
+			Self::Claimed { by, deadline } | Self::Ready { by, deadline } => Some((*by, *deadline)),
+		}
+	}
+
+	/// Whether the order is part of `miner`'s batch.
+	pub fn is_ready_by(&self, miner: MinerId) -> bool {
+		matches!(self, Self::Ready { by, .. } if *by == miner)
+	}
+}
+
+/// A restore order: the public task to restore one fragment.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub enum Order {
+	/// The first layout.
+	#[codec(index = 0)]
+	V0(OrderV0),
+}
+
+/// The first layout of an [`Order`].
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct OrderV0 {
+	/// Who works on it.
+	pub state: OrderState,
+	/// Why it was opened.
+	pub cause: Cause,
+	/// Who held the fragment when it was opened.
+	pub holder: MinerId,
+	/// The tick it was opened at.
+	pub opened: Tick,
+	/// The block it was opened in.
+	pub opened_at: u32,
+	/// How many claims of it have expired.
+	pub expiries: u8,
+}
+
+impl Order {
+	/// An unclaimed order that is opened now.
+	pub const fn new(cause: Cause, holder: MinerId, opened: Tick, opened_at: u32) -> Self {
+		let state = OrderState::Unclaimed;
+		Self::V0(OrderV0 { state, cause, holder, opened, opened_at, expiries: 0 })
+	}
+}
+
+impl Deref for Order {
+	type Target = OrderV0;
+	fn deref(&self) -> &OrderV0 {
+		let Self::V0(order) = self;
+		order
+	}
+}
+
+impl DerefMut for Order {
+	fn deref_mut(&mut self) -> &mut OrderV0 {
+		let Self::V0(order) = self;
+		order
+	}
+}
+
+/// What a miner declared ready at once, and proves a sample of.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct Batch {
+	/// The block it was declared ready in. Its seed is the beacon of the next one.
+	pub at: u32,
+	/// The fragments, each at the position that the sample names it by.
+	pub fragments: ReadyFragments,
+	/// The positions that are always proven, because their segment is thin.
+	pub thin: u64,
+}
+
+impl Batch {
+	/// The block whose beacon is the seed.
+	pub const fn seed_block(&self) -> u32 {
+		self.at.saturating_add(SEED_DELAY)
+	}
+
+	/// How many proofs a report may need, whatever the seed, for `thin` fragments that are always
+	/// proven and `others`.
+	pub fn proofs_needed(thin: u32, others: u32) -> u32 {
+		thin.saturating_add(others.min(SAMPLE))
+	}
+}
+
+/// What the chain thinks of a segment that cannot be restored from what is present. A segment
+/// without a verdict can be.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum Verdict {
+	/// Fewer fragments are present than are needed. Left when enough are again, or after
+	/// `deadline`.
+	#[codec(index = 0)]
+	Suspected {
+		/// The last tick of the countdown.
+		deadline: Tick,
+	},
+	/// The countdown ended. Left when enough are present again.
+	#[codec(index = 1)]
+	Lost {
+		/// The tick of the verdict.
+		since: Tick,
+	},
+}
+
+/// Something to tidy up when its tick has come.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum Task {
+	/// A claim of the fragment's order may have expired.
+	#[codec(index = 0)]
+	ClaimEnds(FragmentId),
+	/// The countdown of the segment may have ended.
+	#[codec(index = 1)]
+	CountdownEnds(SegmentId),
+	/// The miner may claim in the segment again.
+	#[codec(index = 2)]
+	BanEnds(MinerId, SegmentId),
+}
+
+/// What root can tune.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(crate = "sp_runtime::serde")]
+pub struct Params<Balance> {
+	/// How many ticks a claimer has to restore, declare ready and report.
+	pub claim_period: Tick,
+	/// What the first expired claim of an order costs its claimer; each further one twice as much.
+	pub claim_penalty: Balance,
+	/// How many ticks a miner whose claim expired may not claim in the same segment.
+	pub ban_period: Tick,
+}
+
+impl<Balance: Default> Default for Params<Balance> {
+	/// Production, with ticks of 6 seconds. An hour suffices to fetch the four fragments for each
+	/// of 64 claims at 0.6 MB/s; a claimer who fails keeps others away for an hour at most, and
+	/// stays away from that segment for a day. The penalty depends on the currency.
+	fn default() -> Self {
+		Self { claim_period: 600, claim_penalty: Balance::default(), ban_period: 14_400 }
+	}
+}
+
+impl<Balance: AtLeast32BitUnsigned + Copy> Params<Balance> {
+	/// The shortest claim period: two blocks from a job to its inclusion, for the claim, for
+	/// declaring it ready and for the report, and one at a session's rotation.
+	pub const MIN_PERIOD: Tick = 7;
+	/// The longest period, a year with ticks of 6 seconds: no sum of ticks overflows.
+	pub const MAX_PERIOD: Tick = 5_259_600;
+
+	/// Whether these parameters are sound.
+	pub fn check(&self) -> bool {
+		(Self::MIN_PERIOD..=Self::MAX_PERIOD).contains(&self.claim_period)
+			&& self.ban_period <= Self::MAX_PERIOD
+	}
+
+	/// The penalty of a claim that expires after `expiries` others of the same order did.
+	pub fn penalty(&self, expiries: u8) -> Balance {
+		(0..expiries.min(MAX_DOUBLINGS))
+			.fold(self.claim_penalty, |penalty, _| penalty.saturating_add(penalty))
+	}
+
+	/// The last tick of a countdown that begins now.
+	pub fn countdown_ends(&self, now: Tick) -> Tick {
+		now.saturating_add(Saturating::saturating_mul(self.claim_period, LOSS_PERIODS))
+	}
+}
