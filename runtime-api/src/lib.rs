@@ -324,6 +324,8 @@ sp_api::decl_runtime_apis! {
 		fn claims(miner: MinerId, after: Option<FragmentId>, limit: u32) -> Vec<OrderStatus>;
 		/// A page of restore targets among the miners.
 		fn targets(after: Option<MinerId>, limit: u32) -> Vec<TargetStatus>;
+		/// The beacon of one of the last 256 blocks.
+		fn beacon(block: u32) -> Option<planaria_primitives::Hash>;
 	}
 }
 

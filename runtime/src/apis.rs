@@ -6,7 +6,7 @@
 use crate::{
 	AccountId, Babe, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce, Runtime,
 	RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
-	configs::consensus::EPOCH_CONFIG, presets, time::EPOCH_SLOTS,
+	configs::consensus::EPOCH_CONFIG, presets, queries, time::EPOCH_SLOTS,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -15,6 +15,11 @@ use frame_support::{
 	weights::Weight,
 };
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
+use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId};
+use planaria_runtime_api::{
+	FileStatus, FragmentRecord, MinerStatus, NetworkStatus, OrderStatus, SegmentStatus,
+	TargetStatus,
+};
 use sp_consensus_grandpa::{AuthorityId as GrandpaId, AuthorityList};
 use sp_core::{OpaqueMetadata, crypto::KeyTypeId};
 use sp_inherents::{CheckInherentsResult, InherentData};
@@ -97,7 +102,70 @@ sp_api::impl_runtime_apis! {
 
 	impl sp_offchain::OffchainWorkerApi<Block> for Runtime {
 		fn offchain_worker(header: &<Block as BlockT>::Header) {
-			Executive::offchain_worker(header)
+			Executive::offchain_worker(header);
+			crate::offchain::run(header);
+		}
+	}
+
+	impl planaria_runtime_api::MinersApi<Block> for Runtime {
+		fn miner(miner: MinerId) -> Option<MinerStatus> {
+			queries::miner(miner)
+		}
+
+		fn miner_by_account(account: AccountId) -> Option<MinerId> {
+			queries::miner_by_account(&account)
+		}
+
+		fn miners(after: Option<MinerId>, limit: u32) -> Vec<MinerStatus> {
+			queries::miners(after, limit)
+		}
+
+		fn network() -> NetworkStatus {
+			queries::network()
+		}
+	}
+
+	impl planaria_runtime_api::FilesApi<Block> for Runtime {
+		fn file(file: FileIndex) -> Option<FileStatus> {
+			queries::file(file)
+		}
+
+		fn files_by_id(id: FileId, after: Option<FileIndex>, limit: u32) -> Vec<FileStatus> {
+			queries::files_by_id(id, after, limit)
+		}
+
+		fn files_of(owner: AccountId, after: Option<FileIndex>, limit: u32) -> Vec<FileStatus> {
+			queries::files_of(&owner, after, limit)
+		}
+
+		fn segments(file: FileIndex, first: u32, limit: u32) -> Vec<SegmentStatus> {
+			queries::segments(file, first, limit)
+		}
+
+		fn locate(names: Vec<FragmentName>) -> Vec<Option<FragmentRecord>> {
+			queries::locate(names)
+		}
+
+		fn records(fragments: Vec<FragmentId>) -> Vec<Option<FragmentRecord>> {
+			queries::records(fragments)
+		}
+	}
+
+	impl planaria_runtime_api::RestoreApi<Block> for Runtime {
+		fn orders(after: Option<FragmentId>, limit: u32) -> Vec<OrderStatus> {
+			queries::orders(after, limit)
+		}
+
+		fn claims(miner: MinerId, after: Option<FragmentId>, limit: u32) -> Vec<OrderStatus> {
+			queries::claims(miner, after, limit)
+		}
+
+		fn targets(after: Option<MinerId>, limit: u32) -> Vec<TargetStatus> {
+			queries::targets(after, limit)
+		}
+
+		fn beacon(block: u32) -> Option<planaria_primitives::Hash> {
+			queries::beacon(block)
 		}
 	}
 

@@ -5,6 +5,8 @@
 //!
 //! - the pallets and their indices stand below, their settings in [`configs`],
 //! - [`apis`] is what a node asks of the runtime,
+//! - [`queries`] answers what is computed of several pallets' state,
+//! - [`offchain`] is the glue between the chain, the worker and the mailbox,
 //! - [`presets`] are the genesis states of local networks,
 //! - [`session_manager`] lets root say who validates, [`slots`] how long a slot lasts,
 //! - [`transactions`] builds the transactions that the runtime's own offchain worker submits.
@@ -33,10 +35,17 @@ pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
 pub mod configs;
+pub mod offchain;
 pub mod presets;
+pub mod queries;
 pub mod session_manager;
 pub mod slots;
 pub mod transactions;
+
+#[cfg(any(test, feature = "try-runtime"))]
+pub mod invariants;
+#[cfg(test)]
+mod tests;
 
 use alloc::{borrow::Cow, vec::Vec};
 use sp_runtime::{
@@ -193,4 +202,14 @@ mod runtime {
 	pub type Utility = pallet_utility::Pallet<Runtime>;
 	#[runtime::pallet_index(12)]
 	pub type Migrations = pallet_migrations::Pallet<Runtime>;
+
+	// After Babe, whose slot and randomness it reads.
+	#[runtime::pallet_index(20)]
+	pub type Clock = pallet_planaria_clock::Pallet<Runtime>;
+	#[runtime::pallet_index(21)]
+	pub type Miners = pallet_planaria_miners::Pallet<Runtime>;
+	#[runtime::pallet_index(23)]
+	pub type Files = pallet_planaria_files::Pallet<Runtime>;
+	#[runtime::pallet_index(24)]
+	pub type Restore = pallet_planaria_restore::Pallet<Runtime>;
 }

@@ -7,14 +7,25 @@
 //!
 //! - `development`: Alice validates;
 //! - `local_testnet`: Alice, Bob, Charlie and Dave do.
+//!
+//! Their periods are short enough to be watched: a claim lasts a minute and a half, a silent miner
+//! is absent after two, collateral is free a minute after the last fragment moved.
+//!
+//! [`production_miners`], [`production_files`] and [`production_restore`] are what a public network
+//! begins with.
 
 use crate::{
-	AccountId, BabeConfig, Balance, BalancesConfig, RuntimeGenesisConfig, SessionConfig,
-	SessionKeys, SlotsConfig, SudoConfig, ValidatorsConfig, configs::consensus::EPOCH_CONFIG,
-	currency::UNIT,
+	AccountId, BabeConfig, Balance, BalancesConfig, FilesConfig, MinersConfig, RestoreConfig,
+	RuntimeGenesisConfig, SessionConfig, SessionKeys, SlotsConfig, SudoConfig, ValidatorsConfig,
+	configs::consensus::EPOCH_CONFIG,
+	currency::{UNIT, deposit},
+	time::{DAYS, HOURS},
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
+use pallet_planaria_files::Params as FilesParams;
+use pallet_planaria_miners::Params as MinersParams;
+use pallet_planaria_restore::Params as RestoreParams;
 use serde_json::Value;
 use sp_genesis_builder::{DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET, PresetId};
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
@@ -52,6 +63,9 @@ fn local(validators: usize) -> Value {
 
 	build_struct_json_patch!(RuntimeGenesisConfig {
 		babe: BabeConfig { epoch_config: EPOCH_CONFIG },
+		files: FilesConfig { params: local_files() },
+		miners: MinersConfig { params: local_miners() },
+		restore: RestoreConfig { params: local_restore() },
 		balances: BalancesConfig {
 			balances: WELL_KNOWN.iter().map(|keys| (account(keys), ENDOWMENT)).collect::<Vec<_>>(),
 		},
@@ -60,6 +74,44 @@ fn local(validators: usize) -> Value {
 		sudo: SudoConfig { key: Some(Sr25519Keyring::Alice.to_account_id()) },
 		validators: ValidatorsConfig { members: members.try_into().unwrap_or_default() },
 	})
+}
+
+/// The rules for miners of a public network, in ticks of 6 s: see `docs/limits.md`.
+pub fn production_miners() -> MinersParams<Balance> {
+	MinersParams::default()
+}
+
+/// The deposits and periods of files of a public network: a segment's deposit pays for its record.
+pub fn production_files() -> FilesParams<Balance> {
+	FilesParams {
+		deposit_base: deposit(3, 400),
+		deposit_per_segment: deposit(1, 100),
+		order_timeout: DAYS,
+	}
+}
+
+/// The rules for restore orders of a public network.
+pub fn production_restore() -> RestoreParams<Balance> {
+	RestoreParams { claim_period: HOURS, claim_penalty: UNIT, ban_period: DAYS }
+}
+
+fn local_miners() -> MinersParams<Balance> {
+	MinersParams {
+		alive_every: 15,
+		absent_after: 60,
+		absent_max: 900,
+		cooldown: 30,
+		brake_window: 300,
+		..production_miners()
+	}
+}
+
+fn local_files() -> FilesParams<Balance> {
+	FilesParams { order_timeout: 150, ..production_files() }
+}
+
+fn local_restore() -> RestoreParams<Balance> {
+	RestoreParams { claim_period: 45, ban_period: 60, ..production_restore() }
 }
 
 /// The preset called `id`, as JSON.

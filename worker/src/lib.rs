@@ -87,6 +87,8 @@ pub enum OrderView {
 		/// Whether it is part of its claimer's batch.
 		ready: bool,
 	},
+	/// Nothing needs to be restored any more: anyone may tidy it up.
+	Void,
 }
 
 /// A batch this miner declared ready.

@@ -6,4 +6,5 @@
 pub mod admin;
 pub mod consensus;
 pub mod payment;
+pub mod storage;
 pub mod system;

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Answers to the runtime APIs: what is computed, joined or paged. No page is longer than
+//! [`MAX_PAGE`], whatever is asked for.
+
+use crate::{AccountId, Clock, Files, Miners, Restore, Runtime, System};
+use alloc::{string::String, vec::Vec};
+use pallet_planaria_files as files;
+use pallet_planaria_miners::{self as miners, MinerOf, Phase};
+use pallet_planaria_restore::{self as restore, Order, OrderState, Verdict};
+use pallet_planaria_support::{
+	Clock as _, Collateral as _, FileState, MinerDirectory as _, SegmentInfo, Standing,
+};
+use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, Hash, MinerId, SegmentId};
+use planaria_runtime_api::{
+	FileLife, FileStatus, FragmentRecord, FragmentStatus, MAX_PAGE, MinerStanding, MinerStatus,
+	NetworkStatus, OrderStanding, OrderStatus, SegmentStatus, TargetStatus, VerdictStatus,
+};
+
+fn page(limit: u32) -> usize {
+	limit.min(MAX_PAGE) as usize
+}
+
+/// A miner.
+pub fn miner(miner: MinerId) -> Option<MinerStatus> {
+	miners::Miners::<Runtime>::get(miner).map(|record| miner_status(miner, &record))
+}
+
+/// The miner whose stash or hot key this account is.
+pub fn miner_by_account(account: &AccountId) -> Option<MinerId> {
+	Miners::by_account(account)
+}
+
+/// A page of miners.
+pub fn miners(after: Option<MinerId>, limit: u32) -> Vec<MinerStatus> {
+	let iter = match after {
+		None => miners::Miners::<Runtime>::iter(),
+		Some(after) => {
+			miners::Miners::<Runtime>::iter_from(miners::Miners::<Runtime>::hashed_key_for(after))
+		},
+	};
+	iter.take(page(limit)).map(|(miner, record)| miner_status(miner, &record)).collect()
+}
+
+fn miner_status(miner: MinerId, record: &MinerOf<Runtime>) -> MinerStatus {
+	let load = miners::Loads::<Runtime>::get(miner).unwrap_or_default();
+	let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+	MinerStatus {
+		miner,
+		stash: record.stash.clone(),
+		payee: record.payee.clone(),
+		hot_key: record.hot_key.0.into(),
+		endpoint_key: record.endpoint.key,
+		endpoint_addrs: record.endpoint.addrs.iter().map(|addr| text(addr)).collect(),
+		standing: standing(record),
+		declared: record.declared,
+		held: load.held,
+		reserved: load.reserved,
+		fragments: load.fragments,
+		claims: load.claims,
+		last_seen: load.last_seen,
+		collateral: record.collateral,
+		required: Miners::required(miner),
+		free_at: match record.phase {
+			Phase::Departed { free_at } => Some(free_at),
+			_ => None,
+		},
+	}
+}
+
+fn standing(record: &MinerOf<Runtime>) -> MinerStanding {
+	match record.standing() {
+		None => MinerStanding::Departed,
+		Some(Standing::Serving) => MinerStanding::Serving,
+		Some(Standing::Suspended) => MinerStanding::Suspended,
+		Some(Standing::Absent) => MinerStanding::Absent,
+		Some(Standing::Leaving { expelled: false }) => MinerStanding::Leaving,
+		Some(Standing::Leaving { expelled: true }) => MinerStanding::Expelled,
+	}
+}
+
+/// The network as a whole.
+pub fn network() -> NetworkStatus {
+	NetworkStatus {
+		height: System::block_number(),
+		tick: Clock::now(),
+		running: Clock::health().running,
+		slot_millis: crate::Babe::slot_duration(),
+		claim_period: restore::Parameters::<Runtime>::get().claim_period,
+		absent_after: miners::Parameters::<Runtime>::get().absent_after,
+		files_ever: files::NextFile::<Runtime>::get().0,
+		segments_ever: files::NextSegment::<Runtime>::get().0,
+	}
+}
+
+/// A file.
+pub fn file(index: FileIndex) -> Option<FileStatus> {
+	let file = Files::file(index)?;
+	Some(FileStatus {
+		file: index,
+		id: file.id,
+		owner: file.owner.clone(),
+		size: file.size,
+		coding: file.coding,
+		label: file.label.to_vec(),
+		state: life(file.state),
+		first_segment: file.first_segment,
+		segments: file.spec().segments(),
+		unconfirmed: file.unconfirmed,
+		lost: file.lost,
+		last_progress: file.last_progress,
+		deposit: file.deposit,
+	})
+}
+
+fn life(state: FileState) -> FileLife {
+	match state {
+		FileState::Pending => FileLife::Pending,
+		FileState::Active => FileLife::Active,
+		FileState::Deleting => FileLife::Deleting,
+		FileState::Failed => FileLife::Failed,
+	}
+}
+
+/// A page of the stored instances of a content.
+pub fn files_by_id(id: FileId, after: Option<FileIndex>, limit: u32) -> Vec<FileStatus> {
+	let iter = match after {
+		None => files::FilesById::<Runtime>::iter_key_prefix(id),
+		Some(after) => {
+			let key = files::FilesById::<Runtime>::hashed_key_for(id, after);
+			files::FilesById::<Runtime>::iter_key_prefix_from(id, key)
+		},
+	};
+	iter.take(page(limit)).filter_map(file).collect()
+}
+
+/// A page of an account's files.
+pub fn files_of(owner: &AccountId, after: Option<FileIndex>, limit: u32) -> Vec<FileStatus> {
+	Files::files_of(owner, after, limit).into_iter().filter_map(file).collect()
+}
+
+/// The placed segments of a file among these numbers.
+pub fn segments(index: FileIndex, first: u32, limit: u32) -> Vec<SegmentStatus> {
+	let Some(file) = Files::file(index) else { return Vec::new() };
+	Files::segments_of(index, first, limit)
+		.into_iter()
+		.map(|info| segment_status(file.segment_id(info.number), &info))
+		.collect()
+}
+
+fn segment_status(id: SegmentId, info: &SegmentInfo) -> SegmentStatus {
+	let segment = &info.segment;
+	SegmentStatus {
+		id,
+		number: info.number,
+		present: info.present(standing_of),
+		spare: info.spare(standing_of),
+		verdict: restore::Verdicts::<Runtime>::get(id).map(|verdict| match verdict {
+			Verdict::Suspected { deadline } => VerdictStatus::Suspected { deadline },
+			Verdict::Lost { since } => VerdictStatus::Lost { since },
+		}),
+		fragments: (0..segment.fragments())
+			.map(|index| FragmentStatus {
+				holder: segment.holder(index),
+				confirmed: segment.is_confirmed(index),
+				restoring: segment.is_restoring(index),
+			})
+			.collect(),
+	}
+}
+
+/// How the network sees a miner.
+pub(crate) fn standing_of(miner: MinerId) -> Option<Standing> {
+	Miners::get(miner).map(|info| info.standing)
+}
+
+/// What a miner must know of these fragments, named off chain.
+pub fn locate(names: Vec<FragmentName>) -> Vec<Option<FragmentRecord>> {
+	let locate = |name: FragmentName| {
+		let file = Files::file(name.file).filter(|file| file.id == name.file_id)?;
+		if name.segment >= file.spec().segments() {
+			return None;
+		}
+		record(FragmentId { segment: file.segment_id(name.segment), index: name.index })
+	};
+	names.into_iter().take(MAX_PAGE as usize).map(locate).collect()
+}
+
+/// What a miner must know of these fragments, named on chain.
+pub fn records(fragments: Vec<FragmentId>) -> Vec<Option<FragmentRecord>> {
+	fragments.into_iter().take(MAX_PAGE as usize).map(record).collect()
+}
+
+fn record(fragment: FragmentId) -> Option<FragmentRecord> {
+	let info = <Files as pallet_planaria_support::Fragments>::get(fragment.segment)?;
+	if fragment.index >= info.segment.fragments() {
+		return None;
+	}
+	let order = if info.segment.is_restoring(fragment.index) {
+		restore::Orders::<Runtime>::get(fragment)
+	} else {
+		None
+	};
+	Some(FragmentRecord {
+		fragment,
+		name: name(fragment, &info),
+		size: info.spec.size(),
+		coding: info.spec.coding(),
+		state: life(info.state),
+		holders: (0..info.segment.fragments()).map(|index| info.segment.holder(index)).collect(),
+		confirmed: info.segment.confirmed,
+		restoring: info.segment.restoring,
+		claimed_by: order.and_then(|order| live_claim(&order)).map(|(by, _)| by),
+	})
+}
+
+/// The name of a fragment off chain.
+pub(crate) fn name(fragment: FragmentId, info: &SegmentInfo) -> FragmentName {
+	FragmentName {
+		file_id: info.file_id,
+		file: info.file,
+		segment: info.number,
+		index: fragment.index,
+	}
+}
+
+/// The claim of an order, if it has not expired.
+pub(crate) fn live_claim(order: &Order) -> Option<(MinerId, planaria_primitives::Tick)> {
+	order.state.claim().filter(|(_, deadline)| Clock::now() <= *deadline)
+}
+
+/// A page of restore orders.
+pub fn orders(after: Option<FragmentId>, limit: u32) -> Vec<OrderStatus> {
+	let iter = match after {
+		None => restore::Orders::<Runtime>::iter(),
+		Some(after) => {
+			restore::Orders::<Runtime>::iter_from(restore::Orders::<Runtime>::hashed_key_for(after))
+		},
+	};
+	iter.take(page(limit)).filter_map(|(id, order)| order_status(id, &order)).collect()
+}
+
+/// A page of the restore orders that a miner has claimed.
+pub fn claims(miner: MinerId, after: Option<FragmentId>, limit: u32) -> Vec<OrderStatus> {
+	Restore::claims_of(miner)
+		.skip_while(|id| after.is_some_and(|after| *id != after))
+		.skip(usize::from(after.is_some()))
+		.take(page(limit))
+		.filter_map(|id| order_status(id, &restore::Orders::<Runtime>::get(id)?))
+		.collect()
+}
+
+fn order_status(fragment: FragmentId, order: &Order) -> Option<OrderStatus> {
+	let info = <Files as pallet_planaria_support::Fragments>::get(fragment.segment)?;
+	let standing = match (live_claim(order), order.state) {
+		(None, _) | (_, OrderState::Unclaimed) => OrderStanding::Unclaimed,
+		(Some((by, deadline)), OrderState::Claimed { .. }) => {
+			OrderStanding::Claimed { by, deadline }
+		},
+		(Some((by, deadline)), OrderState::Ready { .. }) => OrderStanding::Ready { by, deadline },
+	};
+	Some(OrderStatus {
+		fragment,
+		file: info.file,
+		number: info.number,
+		len: info.spec.fragment_len(info.number),
+		holder: info.segment.holder(fragment.index),
+		opened: order.opened,
+		standing,
+		expiries: order.expiries,
+		spare: info.spare(standing_of),
+	})
+}
+
+/// A page of restore targets: at most as many miners are looked at as a page has rows, and the last
+/// of them is what to go on after.
+pub fn targets(after: Option<MinerId>, limit: u32) -> Vec<TargetStatus> {
+	let iter = match after {
+		None => miners::Miners::<Runtime>::iter(),
+		Some(after) => {
+			miners::Miners::<Runtime>::iter_from(miners::Miners::<Runtime>::hashed_key_for(after))
+		},
+	};
+	iter.filter(|(_, record)| record.standing().is_some_and(Standing::is_restore_target))
+		.take(page(limit))
+		.map(|(miner, record)| {
+			let load = miners::Loads::<Runtime>::get(miner).unwrap_or_default();
+			TargetStatus {
+				miner,
+				standing: standing(&record),
+				since: record.since,
+				fragments: load.fragments,
+				held: load.held,
+			}
+		})
+		.collect()
+}
+
+/// The beacon of one of the last 256 blocks.
+pub fn beacon(block: u32) -> Option<Hash> {
+	Clock::beacon_at(block)
+}
