@@ -3,4 +3,66 @@
 
 //! The Planaria command line.
 
-fn main() {}
+mod args;
+
+mod bars;
+
+mod commands;
+
+mod context;
+
+mod exit;
+
+mod output;
+
+use args::{Cli, Command};
+use clap::Parser;
+use context::Context;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+	// Exits with 2 on wrong usage and with 0 after --help.
+	let cli = Cli::parse();
+	let level = match cli.global.verbose {
+		0 => "error",
+		1 => "info",
+		2 => "debug",
+		_ => "trace",
+	};
+	let filter = EnvFilter::try_from_default_env()
+		.unwrap_or_else(|_| EnvFilter::new(format!("error,planaria_sdk={level}")));
+	tracing_subscriber::fmt()
+		.with_env_filter(filter)
+		.with_writer(std::io::stderr)
+		.with_target(false)
+		.init();
+
+	let json = cli.global.json;
+	let done = tokio::select! {
+		done = run(cli) => done,
+		_ = tokio::signal::ctrl_c() => Err(exit::interrupted()),
+	};
+	match done {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => exit::report(&error, json),
+	}
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+	let context = Context::new(cli.global);
+	match cli.command {
+		Command::Put(args) => commands::put::run(&context, args).await,
+		Command::Get(args) => commands::get::run(&context, args).await,
+		Command::File(command) => commands::file::run(&context, command).await,
+		Command::Miner(command) => commands::miner::run(&context, command).await,
+		Command::Restore(command) => commands::restore::run(&context, command).await,
+		Command::Account(command) => commands::account::run(&context, command).await,
+		Command::Chain(command) => commands::chain::run(&context, command).await,
+		Command::Completions { shell } => {
+			args::completions(shell);
+			Ok(())
+		},
+	}
+}
