@@ -33,15 +33,15 @@ pub struct Cli {
 #[command(next_help_heading = "Storage miner")]
 pub struct MinerArgs {
 	/// Store fragments for others: run a storage miner.
-	#[arg(long = "miner", requires_all = ["store", "capacity"])]
-	pub enabled: bool,
+	#[arg(long, requires_all = ["store", "capacity"])]
+	pub miner: bool,
 
 	/// Directory in which the fragments are kept.
-	#[arg(long, value_name = "DIR", requires = "enabled")]
+	#[arg(long, value_name = "DIR", requires = "miner")]
 	pub store: Option<PathBuf>,
 
 	/// How much may be stored there, for example 1TiB or 500GB.
-	#[arg(long, value_name = "SIZE", requires = "enabled")]
+	#[arg(long, value_name = "SIZE", requires = "miner")]
 	pub capacity: Option<Capacity>,
 
 	/// Address on which fragments are given and taken.
@@ -53,12 +53,12 @@ pub struct MinerArgs {
 	pub transfer_listen: SocketAddr,
 
 	/// Address at which others reach it, if it is not the one it listens on. May be repeated.
-	#[arg(long, value_name = "ADDRESS", requires = "enabled")]
+	#[arg(long, value_name = "ADDRESS", requires = "miner")]
 	pub transfer_addr: Vec<SocketAddr>,
 
 	/// File with the key that others know this miner by. Created where it is missing. By default it
 	/// is kept with the chain's data.
-	#[arg(long, value_name = "FILE", requires = "enabled")]
+	#[arg(long, value_name = "FILE", requires = "miner")]
 	pub endpoint_key_file: Option<PathBuf>,
 }
 
@@ -80,9 +80,9 @@ pub struct MinerConfig {
 impl Cli {
 	/// How the node is to mine, if it is.
 	pub fn miner_config(&self) -> Result<Option<MinerConfig>, String> {
-		let MinerArgs { enabled, store, capacity, .. } = &self.miner;
+		let MinerArgs { miner, store, capacity, .. } = &self.miner;
 		// clap has seen to it that a miner has both.
-		let (true, Some(store), Some(capacity)) = (enabled, store, capacity) else {
+		let (true, Some(store), Some(capacity)) = (miner, store, capacity) else {
 			return Ok(None);
 		};
 		if matches!(self.run.offchain_worker_params.enabled, OffchainWorkerEnabled::Never) {
