@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Benchmarks of the calls, and of what the agenda does.
+
+use crate::{Pallet as FilesPallet, *};
+use alloc::vec::Vec;
+use frame_benchmarking::v2::*;
+use frame_support::{
+	BoundedVec,
+	traits::{EnsureOrigin, Get, fungible::Mutate},
+	weights::WeightMeter,
+};
+use frame_system::RawOrigin;
+use pallet_planaria_support::{Clock, FileState};
+use planaria_primitives::{CodingParams, FileId, FileIndex, FragmentId, MAX_FRAGMENTS, MinerId};
+use sp_runtime::traits::Bounded;
+
+/// What the benchmarks need of the pallets beside this one.
+pub trait BenchmarkHelper {
+	/// Miner number `index`, which takes any amount of data. The same one every time.
+	fn miner(index: u32) -> MinerId;
+}
+
+/// Miners that need no preparation.
+impl BenchmarkHelper for () {
+	fn miner(index: u32) -> MinerId {
+		MinerId(index)
+	}
+}
+
+fn rich<T: Config>() -> T::AccountId {
+	let who: T::AccountId = whitelisted_caller();
+	let enough = BalanceOf::<T>::max_value() / 4u32.into();
+	T::Currency::set_balance(&who, enough);
+	who
+}
+
+/// Orders a file of so many segments with so many fragments each.
+fn ordered<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> FileIndex {
+	let coding = CodingParams { codec: 0, data: 1, parity: fragments.saturating_sub(1) };
+	let size = coding.segment_capacity().saturating_mul(segments.into());
+	let file = NextFile::<T>::get();
+	let (id, label) = (FileId([7; 32]), Label::truncate_from(alloc::vec![0; 64]));
+	FilesPallet::<T>::order(RawOrigin::Signed(who.clone()).into(), id, size, coding, label, None)
+		.expect("the caller is rich");
+	file
+}
+
+/// Placements of so many segments with the miners from `first` on.
+fn placements<T: Config>(segments: u32, fragments: u32, first: u32) -> Placements {
+	let miners: Vec<_> =
+		(first..first.saturating_add(fragments)).map(T::BenchmarkHelper::miner).collect();
+	let placement = Placement::Chosen(BoundedVec::truncate_from(miners));
+	BoundedVec::truncate_from(alloc::vec![placement; segments as usize])
+}
+
+/// Orders and places a file.
+fn placed<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> FileIndex {
+	let file = ordered::<T>(who, segments, fragments);
+	let placements = placements::<T>(segments, fragments.into(), 0);
+	FilesPallet::<T>::place(RawOrigin::Signed(who.clone()).into(), file, 0, placements)
+		.expect("the miners take it");
+	file
+}
+
+/// Fragment `index` of a file's first segment.
+fn fragment<T: Config>(file: FileIndex, index: u8) -> FragmentId {
+	let file = Files::<T>::get(file).expect("it was ordered");
+	FragmentId { segment: file.first_segment, index }
+}
+
+/// Makes every storage order overdue.
+fn all_overdue<T: Config>() {
+	Parameters::<T>::mutate(|params| params.order_timeout = 0);
+}
+
+#[benchmarks]
+mod benchmarks {
+	use super::*;
+
+	#[benchmark]
+	fn order() {
+		let who = rich::<T>();
+		let (id, label) = (FileId([7; 32]), Label::truncate_from(alloc::vec![0; 64]));
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who), id, 1 << 30, CodingParams::STANDARD, label, None);
+
+		assert!(Files::<T>::contains_key(FileIndex(0)));
+	}
+
+	/// Places segments again with other miners.
+	#[benchmark]
+	fn place(s: Linear<1, MAX_PLACEMENTS>) {
+		let who = rich::<T>();
+		let file = placed::<T>(&who, s, 2);
+		let others = placements::<T>(s, 2, 2);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who), file, 0, others);
+
+		let first = Segments::<T>::get(fragment::<T>(file, 0).segment).expect("it is placed");
+		assert_eq!(first.holder(0), Some(T::BenchmarkHelper::miner(2)));
+	}
+
+	/// Places one segment again with other miners.
+	#[benchmark]
+	fn place_fragments(n: Linear<2, 64>) {
+		let who = rich::<T>();
+		let n = u8::try_from(n).expect("at most 64; qed");
+		let file = placed::<T>(&who, 1, n);
+		let others = placements::<T>(1, n.into(), n.into());
+
+		#[extrinsic_call]
+		place(RawOrigin::Signed(who), file, 0, others);
+
+		let first = Segments::<T>::get(fragment::<T>(file, 0).segment).expect("it is placed");
+		assert_eq!(first.holder(0), Some(T::BenchmarkHelper::miner(n.into())));
+	}
+
+	/// Confirms the last fragments of as many files.
+	#[benchmark]
+	fn confirm(n: Linear<1, { T::MaxBatch::get() }>) {
+		let who = rich::<T>();
+		let files: Vec<_> = (0..n).map(|_| placed::<T>(&who, 1, 2)).collect();
+		let fragments = |index| {
+			BoundedVec::truncate_from(
+				files.iter().map(|file| fragment::<T>(*file, index)).collect(),
+			)
+		};
+		FilesPallet::<T>::do_confirm(T::BenchmarkHelper::miner(1), &fragments(1));
+		let miner = T::BenchmarkHelper::miner(0);
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, miner, 1, fragments(0), None);
+
+		assert!(Files::<T>::iter_values().all(|file| file.state == FileState::Active));
+	}
+
+	#[benchmark]
+	fn delete() {
+		let who = rich::<T>();
+		let file = placed::<T>(&who, 1, 2);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who), file);
+
+		assert_eq!(Files::<T>::get(file).map(|file| file.state), Some(FileState::Deleting));
+	}
+
+	/// Tidies up orders that are overdue and were never placed. The removal of segments comes on
+	/// top.
+	#[benchmark]
+	fn tidy(n: Linear<1, { T::MaxBatch::get() }>) {
+		let who = rich::<T>();
+		let files = (0..n).map(|_| ordered::<T>(&who, 1, 2)).collect();
+		let files = BoundedVec::truncate_from(files);
+		all_overdue::<T>();
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who), files);
+
+		assert_eq!(Files::<T>::iter_keys().count(), 0);
+	}
+
+	#[benchmark]
+	fn set_params() -> Result<(), BenchmarkError> {
+		let origin =
+			T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
+		let params = ParamsOf::<T> { order_timeout: 77, ..Default::default() };
+
+		#[extrinsic_call]
+		_(origin as T::RuntimeOrigin, params.clone());
+
+		assert_eq!(Parameters::<T>::get(), params);
+		Ok(())
+	}
+
+	/// The agenda at a tick of which every file is active.
+	#[benchmark]
+	fn serve_tick() {
+		let now = T::Clock::now();
+		let gone = alloc::vec![FileIndex(u64::MAX); T::MaxFilesPerTick::get() as usize];
+		NextDue::<T>::put(now);
+		Due::<T>::insert(now, BoundedVec::truncate_from(gone));
+
+		#[block]
+		{
+			FilesPallet::<T>::serve_agenda(&mut WeightMeter::new());
+		}
+
+		assert_eq!(NextDue::<T>::get(), now.saturating_add(1));
+	}
+
+	/// The agenda at an order that is overdue and was never placed.
+	#[benchmark]
+	fn serve_task() {
+		let who = rich::<T>();
+		let file = ordered::<T>(&who, 1, 2);
+		let now = T::Clock::now();
+		all_overdue::<T>();
+		NextDue::<T>::put(now);
+		Due::<T>::insert(now, BoundedVec::truncate_from(alloc::vec![file]));
+
+		#[block]
+		{
+			FilesPallet::<T>::serve_agenda(&mut WeightMeter::new());
+		}
+
+		assert!(!Files::<T>::contains_key(file));
+	}
+
+	/// A segment without a record.
+	#[benchmark]
+	fn sweep_gap() {
+		let who = rich::<T>();
+		let index = ordered::<T>(&who, 2, 2);
+		let mut file = Files::<T>::get(index).expect("it was ordered");
+		file.placed = 1;
+
+		#[block]
+		{
+			FilesPallet::<T>::sweep(&mut file, &mut WeightMeter::new());
+		}
+
+		assert_eq!(file.swept, 1);
+	}
+
+	/// A segment whose fragments are confirmed.
+	#[benchmark]
+	fn sweep_segment(n: Linear<2, { MAX_FRAGMENTS as u32 }>) {
+		let who = rich::<T>();
+		let n = u8::try_from(n).expect("at most 64; qed");
+		let index = placed::<T>(&who, 2, n);
+		for number in 0..n {
+			let miner = T::BenchmarkHelper::miner(number.into());
+			FilesPallet::<T>::do_confirm(miner, &[fragment::<T>(index, number)]);
+		}
+		let mut file = Files::<T>::get(index).expect("it was ordered");
+		file.placed = 1;
+
+		#[block]
+		{
+			FilesPallet::<T>::sweep(&mut file, &mut WeightMeter::new());
+		}
+
+		assert!(!Segments::<T>::contains_key(file.first_segment));
+	}
+
+	impl_benchmark_test_suite!(FilesPallet, crate::mock::new_test_ext(), crate::mock::Test);
+}

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! What the calls do, the removal, the seams, and the reads.
+
+use crate::{
+	AgendaOf, BalanceOf, Config, Error, Event, File, FileOf, FileV0, Files, FilesById, FilesOf,
+	HoldReason, LOG_TARGET, Label, NextFile, NextSegment, Pallet, Parameters, Placement,
+	Placements, Segments, WeightInfo,
+};
+use alloc::vec::Vec;
+use frame_support::{
+	dispatch::WithPostDispatchInfo,
+	pallet_prelude::*,
+	storage::with_storage_layer,
+	traits::{fungible::MutateHold, tokens::Precision},
+	weights::WeightMeter,
+};
+use pallet_planaria_support::{
+	Clock, Custody, DutyGate, FileState, Fragments, MinerDirectory, MinerLedger, OnSegmentRemoved,
+	Purpose, SegmentInfo, SpaceLedger,
+};
+use planaria_primitives::{
+	CodingError, CodingParams, FileId, FileIndex, FileSpec, FragmentId, MAX_FRAGMENTS, MinerId,
+	Segment, SegmentId, SpecError, Tick, segment::bit,
+};
+use sp_runtime::ArithmeticError;
+
+/// How many segments of 64 fragments one `tidy` removes; of smaller ones more.
+const TIDY_SEGMENTS: u64 = 16;
+
+/// The most rows of a read.
+const MAX_ROWS: u32 = 256;
+
+/// What the calls do, after their origin.
+impl<T: Config> Pallet<T> {
+	pub(crate) fn do_order(
+		by: T::AccountId,
+		id: FileId,
+		size: u64,
+		coding: CodingParams,
+		label: Label,
+		payer: Option<T::AccountId>,
+	) -> DispatchResult {
+		let spec = FileSpec::new(size, coding).map_err(Error::<T>::from)?;
+		let segments = spec.segments();
+		let owner = payer.unwrap_or_else(|| by.clone());
+		let params = Parameters::<T>::get();
+		let deposit = params.deposit(segments).ok_or(ArithmeticError::Overflow)?;
+		let file = NextFile::<T>::get();
+		let next_file = file.0.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+		let first_segment = NextSegment::<T>::get();
+		let next_segment =
+			first_segment.0.checked_add(segments.into()).ok_or(ArithmeticError::Overflow)?;
+
+		T::SpaceLedger::reserve(&owner, &by, spec.stored_bytes())?;
+		T::Currency::hold(&HoldReason::StorageDeposit.into(), &owner, deposit)?;
+
+		let now = T::Clock::now();
+		let record = FileV0 {
+			id,
+			owner: owner.clone(),
+			by: by.clone(),
+			size,
+			coding,
+			first_segment,
+			state: FileState::Pending,
+			label,
+			unconfirmed: segments.saturating_mul(spec.fragments().into()),
+			lost: 0,
+			placed: 0,
+			swept: 0,
+			ordered: now,
+			last_progress: now,
+			deposit,
+		};
+		Self::put_down(record.deadline(params.order_timeout), file);
+		NextFile::<T>::put(FileIndex(next_file));
+		NextSegment::<T>::put(SegmentId(next_segment));
+		Files::<T>::insert(file, File::V0(record));
+		FilesById::<T>::insert(id, file, ());
+		FilesOf::<T>::insert(&owner, file, ());
+		Self::deposit_event(Event::Ordered { file, id, owner, first_segment, segments, by });
+		Ok(())
+	}
+
+	pub(crate) fn do_place(
+		who: T::AccountId,
+		index: FileIndex,
+		first: u32,
+		placements: &Placements,
+	) -> DispatchResult {
+		let mut file = Files::<T>::get(index).ok_or(Error::<T>::FileNotFound)?;
+		ensure!(file.may_place(&who), Error::<T>::NotYourFile);
+		ensure!(file.state == FileState::Pending, Error::<T>::NotPending);
+		ensure!(!placements.is_empty(), Error::<T>::EmptyBatch);
+		let spec = file.spec();
+		let segments = u32::try_from(placements.len()).map_err(|_| ArithmeticError::Overflow)?;
+		let end = first
+			.checked_add(segments)
+			.filter(|end| *end <= spec.segments())
+			.ok_or(Error::<T>::SegmentNotFound)?;
+
+		for (number, placement) in (first..end).zip(placements) {
+			let id = file.segment_id(number);
+			let segment = Segments::<T>::get(id)
+				.unwrap_or_else(|| Segment::unplaced(index, spec.fragments()));
+			let segment =
+				Self::place_segment(segment, placement, spec.fragment_len(number).into())?;
+			Segments::<T>::insert(id, segment);
+		}
+		if end > file.placed {
+			file.placed = end;
+			Files::<T>::insert(index, file);
+		}
+		Self::deposit_event(Event::Placed { file: index, first, segments });
+		Ok(())
+	}
+
+	/// Assigns the segment's unconfirmed fragments, `len` bytes each, and moves the reservations.
+	fn place_segment(
+		mut segment: Segment,
+		placement: &Placement,
+		len: u64,
+	) -> Result<Segment, DispatchError> {
+		let Placement::Chosen(miners) = placement;
+		ensure!(miners.len() == segment.holders.len(), Error::<T>::WrongFragmentCount);
+		let mut named: Vec<_> = miners.iter().filter(|m| **m != MinerId::NOBODY).collect();
+		named.sort_unstable();
+		ensure!(named.windows(2).all(|pair| pair[0] != pair[1]), Error::<T>::RepeatedMiner);
+
+		let mut changed = Vec::new();
+		for (index, to) in (0..segment.fragments()).zip(miners) {
+			let from = segment.holder(index);
+			if segment.is_confirmed(index) {
+				// Nobody holds it where it was lost.
+				let repeated = from.unwrap_or(MinerId::NOBODY) == *to;
+				ensure!(repeated, Error::<T>::FragmentConfirmed);
+			} else {
+				ensure!(*to != MinerId::NOBODY, Error::<T>::PlacedWithNobody);
+				if from != Some(*to) {
+					changed.push((index, from, *to));
+				}
+			}
+		}
+		// First all releases: miners may change places.
+		for from in changed.iter().filter_map(|(_, from, _)| *from) {
+			T::MinerLedger::release(from, len, Purpose::Placement);
+		}
+		for (index, _, to) in changed {
+			T::MinerLedger::reserve(to, len, Purpose::Placement)?;
+			segment.holders.set(index, to);
+		}
+		Ok(segment)
+	}
+
+	pub(crate) fn do_confirm(miner: MinerId, items: &[FragmentId]) {
+		let now = T::Clock::now();
+		let mut count = 0u32;
+		for (index, fragment) in (0u32..).zip(items) {
+			match with_storage_layer(|| Self::confirm_one(miner, *fragment, now)) {
+				Ok(()) => count = count.saturating_add(1),
+				Err(error) => Self::deposit_event(Event::ItemFailed { miner, index, error }),
+			}
+		}
+		if count > 0 {
+			Self::deposit_event(Event::Confirmed { miner, count });
+		}
+	}
+
+	fn confirm_one(miner: MinerId, fragment: FragmentId, now: Tick) -> DispatchResult {
+		let (mut file, mut segment, number) = Self::alive(fragment)?;
+		ensure!(segment.holder(fragment.index) == Some(miner), Error::<T>::NotHolder);
+		ensure!(!segment.is_confirmed(fragment.index), Error::<T>::AlreadyConfirmed);
+		let spec = file.spec();
+		let index = segment.file;
+
+		T::MinerLedger::settle(miner, spec.fragment_len(number).into(), Purpose::Placement);
+		segment.confirmed |= bit(fragment.index);
+		Segments::<T>::insert(fragment.segment, segment);
+
+		file.unconfirmed = file.unconfirmed.checked_sub(1).ok_or(ArithmeticError::Underflow)?;
+		file.last_progress = now;
+		if file.unconfirmed == 0 {
+			file.state = FileState::Active;
+			T::SpaceLedger::settle(&file.owner, spec.stored_bytes());
+			Self::deposit_event(Event::Activated { file: index });
+		}
+		Files::<T>::insert(index, file);
+		Ok(())
+	}
+
+	pub(crate) fn do_delete(who: T::AccountId, index: FileIndex) -> DispatchResult {
+		let mut file = Files::<T>::get(index).ok_or(Error::<T>::FileNotFound)?;
+		ensure!(file.owner == who, Error::<T>::NotYourFile);
+		let bytes = file.spec().stored_bytes();
+		match file.state {
+			FileState::Pending => T::SpaceLedger::release(&file.owner, bytes),
+			FileState::Active => T::SpaceLedger::free(&file.owner, bytes),
+			FileState::Deleting | FileState::Failed => return Err(Error::<T>::FileNotAlive.into()),
+		}
+		file.state = FileState::Deleting;
+		Files::<T>::insert(index, file);
+		Self::put_down(T::Clock::now(), index);
+		Self::deposit_event(Event::Deleted { file: index });
+		Ok(())
+	}
+
+	pub(crate) fn do_tidy(files: &[FileIndex]) -> DispatchResultWithPostInfo {
+		let now = T::Clock::now();
+		let mut meter = WeightMeter::with_limit(Self::tidy_segments_weight());
+		let mut done = false;
+		for index in files {
+			done |= match Self::look_after(*index, now, &mut meter) {
+				Next::Nothing | Next::Wait(_) => false,
+				Next::Continue { progress } => progress,
+				Next::Removed => true,
+			};
+		}
+		let files = u32::try_from(files.len()).unwrap_or(u32::MAX);
+		let weight = T::WeightInfo::tidy(files).saturating_add(meter.consumed());
+		ensure!(done, Error::<T>::NothingToTidy.with_weight(weight));
+		Ok(Some(weight).into())
+	}
+}
+
+/// What remains to be done about a file.
+enum Next {
+	/// It is active, or not there.
+	Nothing,
+	/// Its storage order runs, until this tick as it stands.
+	Wait(Tick),
+	/// It is being removed, and the weight ran out.
+	Continue {
+		/// Whether anything was done.
+		progress: bool,
+	},
+	/// It is gone.
+	Removed,
+}
+
+/// The agenda and the removal.
+impl<T: Config> Pallet<T> {
+	/// Has the agenda look at a file at this tick. Where it cannot, `tidy` is what remains.
+	fn put_down(at: Tick, file: FileIndex) {
+		if AgendaOf::<T>::schedule(at, file).is_err() {
+			log::warn!(target: LOG_TARGET, "the agenda is full at {at}: file {file} needs a tidy");
+		}
+	}
+
+	pub(crate) fn serve_agenda(meter: &mut WeightMeter) {
+		let now = T::Clock::now();
+		let per_tick = T::WeightInfo::serve_tick();
+		AgendaOf::<T>::serve(now, meter, per_tick, Self::task_weight(), |file, meter| {
+			meter.consume(Self::look_weight());
+			match Self::look_after(file, now, meter) {
+				Next::Nothing | Next::Removed => None,
+				Next::Wait(deadline) => {
+					Self::put_down(deadline, file);
+					None
+				},
+				// Behind the others that are due, so that a large file does not keep them waiting.
+				Next::Continue { .. } => AgendaOf::<T>::schedule(now.saturating_add(1), file).err(),
+			}
+		});
+	}
+
+	/// Lets the file's order fail where it is overdue, and removes segments as far as `meter` goes
+	/// where the file is to be removed.
+	fn look_after(index: FileIndex, now: Tick, meter: &mut WeightMeter) -> Next {
+		let Some(mut file) = Files::<T>::get(index) else { return Next::Nothing };
+		let mut failed = false;
+		match file.state {
+			FileState::Active => return Next::Nothing,
+			FileState::Pending => {
+				let deadline = file.deadline(Parameters::<T>::get().order_timeout);
+				if now < deadline {
+					return Next::Wait(deadline);
+				}
+				failed = true;
+				file.state = FileState::Failed;
+				T::SpaceLedger::release(&file.owner, file.spec().stored_bytes());
+				Self::deposit_event(Event::OrderFailed { file: index });
+			},
+			FileState::Deleting | FileState::Failed => {},
+		}
+		let from = file.swept;
+		Self::sweep(&mut file, meter);
+		if file.swept == file.placed {
+			Self::remove_file(index, file);
+			return Next::Removed;
+		}
+		let progress = failed || file.swept > from;
+		Files::<T>::insert(index, file);
+		Next::Continue { progress }
+	}
+
+	/// Removes the file's next segments and moves its cursor.
+	pub(crate) fn sweep(file: &mut FileOf<T>, meter: &mut WeightMeter) {
+		let spec = file.spec();
+		let per_segment = Self::segment_weight(spec.fragments().into());
+		while file.swept < file.placed && meter.try_consume(T::WeightInfo::sweep_gap()).is_ok() {
+			let id = file.segment_id(file.swept);
+			if let Some(segment) = Segments::<T>::get(id) {
+				if meter.try_consume(per_segment).is_err() {
+					break;
+				}
+				Self::remove_segment(id, segment, spec.fragment_len(file.swept).into());
+			}
+			file.swept = file.swept.saturating_add(1);
+		}
+	}
+
+	fn remove_segment(id: SegmentId, segment: Segment, len: u64) {
+		for index in 0..segment.fragments() {
+			let Some(holder) = segment.holder(index) else { continue };
+			if segment.is_confirmed(index) {
+				T::MinerLedger::forget(holder, len);
+			} else {
+				T::MinerLedger::release(holder, len, Purpose::Placement);
+			}
+		}
+		// Whatever its bits are: a verdict may stand without a restore order.
+		T::OnSegmentRemoved::on_segment_removed(id, segment, len);
+		Segments::<T>::remove(id);
+	}
+
+	fn remove_file(index: FileIndex, file: FileOf<T>) {
+		let reason = HoldReason::StorageDeposit.into();
+		let released =
+			T::Currency::release(&reason, &file.owner, file.deposit, Precision::BestEffort);
+		if released != Ok(file.deposit) {
+			log::error!(target: LOG_TARGET, "the deposit of file {index} was not all there");
+		}
+		Files::<T>::remove(index);
+		FilesById::<T>::remove(file.id, index);
+		FilesOf::<T>::remove(&file.owner, index);
+		Self::deposit_event(Event::Removed { file: index });
+	}
+}
+
+/// Weights.
+impl<T: Config> Pallet<T> {
+	pub(crate) fn order_weight() -> Weight {
+		T::WeightInfo::order().saturating_add(AgendaOf::<T>::schedule_weight(T::DbWeight::get()))
+	}
+
+	pub(crate) fn place_weight(segments: u32, fragments: u32) -> Weight {
+		// The first counts two fragments of each segment.
+		let further = fragments.saturating_sub(segments.saturating_mul(2));
+		T::WeightInfo::place(segments).saturating_add(
+			T::WeightInfo::place_fragments(further)
+				.saturating_sub(T::WeightInfo::place_fragments(0)),
+		)
+	}
+
+	pub(crate) fn confirm_weight(items: u32) -> Weight {
+		T::WeightInfo::confirm(items).saturating_add(T::DutyGate::enter_weight())
+	}
+
+	pub(crate) fn delete_weight() -> Weight {
+		T::WeightInfo::delete().saturating_add(AgendaOf::<T>::schedule_weight(T::DbWeight::get()))
+	}
+
+	pub(crate) fn tidy_weight(files: u32) -> Weight {
+		T::WeightInfo::tidy(files).saturating_add(Self::tidy_segments_weight())
+	}
+
+	fn tidy_segments_weight() -> Weight {
+		Self::largest_step().saturating_mul(TIDY_SEGMENTS)
+	}
+
+	/// The removal of a segment of so many fragments.
+	pub(crate) fn segment_weight(fragments: u32) -> Weight {
+		T::WeightInfo::sweep_segment(fragments)
+			.saturating_add(T::OnSegmentRemoved::weight(fragments))
+	}
+
+	/// The removal of the largest segment there is.
+	fn largest_step() -> Weight {
+		T::WeightInfo::sweep_gap().saturating_add(Self::segment_weight(MAX_FRAGMENTS.into()))
+	}
+
+	/// The agenda's part of a file, and its entry for the next time.
+	pub(crate) fn look_weight() -> Weight {
+		T::WeightInfo::serve_task()
+			.saturating_add(AgendaOf::<T>::schedule_weight(T::DbWeight::get()))
+	}
+
+	/// With so much, whatever is due about a file gets on: the largest segment goes.
+	pub(crate) fn task_weight() -> Weight {
+		Self::look_weight().saturating_add(Self::largest_step())
+	}
+}
+
+/// Reads.
+impl<T: Config> Pallet<T> {
+	/// A file's record.
+	pub fn file(index: FileIndex) -> Option<FileOf<T>> {
+		Files::<T>::get(index)
+	}
+
+	/// A segment with what its file says about it.
+	pub fn segment_info(id: SegmentId) -> Option<SegmentInfo> {
+		let segment = Segments::<T>::get(id)?;
+		let file = Files::<T>::get(segment.file)?;
+		Self::info(&file, id, segment)
+	}
+
+	/// A page of a file's segments: those numbered from `first` on that were placed, of at most
+	/// `limit` numbers, and of 256.
+	pub fn segments_of(index: FileIndex, first: u32, limit: u32) -> Vec<SegmentInfo> {
+		let Some(file) = Files::<T>::get(index) else { return Vec::new() };
+		let end = first.saturating_add(limit.min(MAX_ROWS)).min(file.placed);
+		(first..end)
+			.map(|number| file.segment_id(number))
+			.filter_map(|id| Self::info(&file, id, Segments::<T>::get(id)?))
+			.collect()
+	}
+
+	/// A page of an owner's files, at most 256, behind the one given; in no particular order.
+	pub fn files_of(owner: &T::AccountId, after: Option<FileIndex>, limit: u32) -> Vec<FileIndex> {
+		let files = match after {
+			None => FilesOf::<T>::iter_key_prefix(owner),
+			Some(file) => {
+				let key = FilesOf::<T>::hashed_key_for(owner, file);
+				FilesOf::<T>::iter_key_prefix_from(owner, key)
+			},
+		};
+		files.take(limit.min(MAX_ROWS) as usize).collect()
+	}
+
+	/// The stored instances of a content, at most 256.
+	pub fn files_with(id: FileId, limit: u32) -> Vec<FileIndex> {
+		FilesById::<T>::iter_key_prefix(id).take(limit.min(MAX_ROWS) as usize).collect()
+	}
+
+	/// When the file's storage order is over without a further confirmation; `None` where the file
+	/// is not there, or its order does not run any more.
+	pub fn deadline_of(index: FileIndex) -> Option<Tick> {
+		let file = Files::<T>::get(index).filter(|file| file.state == FileState::Pending)?;
+		Some(file.deadline(Parameters::<T>::get().order_timeout))
+	}
+
+	/// What a file of this many segments has held; `None` where no balance is that high.
+	pub fn deposit_for(segments: u32) -> Option<BalanceOf<T>> {
+		Parameters::<T>::get().deposit(segments)
+	}
+
+	/// How many more fragments of the segment could be missing before it cannot be restored.
+	pub fn spare(segment: &SegmentInfo) -> i16 {
+		segment.spare(|miner| T::MinerDirectory::get(miner).map(|info| info.standing))
+	}
+
+	fn info(file: &FileOf<T>, id: SegmentId, segment: Segment) -> Option<SegmentInfo> {
+		Some(SegmentInfo {
+			file: segment.file,
+			file_id: file.id,
+			spec: file.spec(),
+			number: file.number_of(id)?,
+			state: file.state,
+			segment,
+		})
+	}
+
+	/// The fragment's file, which must be alive, and its segment with its number.
+	fn alive(fragment: FragmentId) -> Result<(FileOf<T>, Segment, u32), DispatchError> {
+		let segment = Segments::<T>::get(fragment.segment).ok_or(Error::<T>::SegmentNotFound)?;
+		let file = Files::<T>::get(segment.file).ok_or(Error::<T>::FileNotFound)?;
+		ensure!(file.state.is_alive(), Error::<T>::FileNotAlive);
+		ensure!(fragment.index < segment.fragments(), Error::<T>::FragmentNotFound);
+		let number = file.number_of(fragment.segment).ok_or(Error::<T>::SegmentNotFound)?;
+		Ok((file, segment, number))
+	}
+}
+
+impl<T: Config> Fragments for Pallet<T> {
+	fn get(segment: SegmentId) -> Option<SegmentInfo> {
+		Self::segment_info(segment)
+	}
+}
+
+impl<T: Config> Custody for Pallet<T> {
+	fn set_restoring(fragment: FragmentId, restoring: bool) -> DispatchResult {
+		let mut segment = if restoring {
+			let (_, segment, _) = Self::alive(fragment)?;
+			ensure!(segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
+			segment
+		} else {
+			// An order may end when the file is being removed already.
+			Segments::<T>::get(fragment.segment).ok_or(Error::<T>::SegmentNotFound)?
+		};
+		ensure!(fragment.index < segment.fragments(), Error::<T>::FragmentNotFound);
+		if restoring {
+			segment.restoring |= bit(fragment.index);
+		} else {
+			segment.restoring &= !bit(fragment.index);
+		}
+		Segments::<T>::insert(fragment.segment, segment);
+		Ok(())
+	}
+
+	fn hand_over(fragment: FragmentId, to: Option<MinerId>) -> DispatchResult {
+		let (file, mut segment, number) = Self::alive(fragment)?;
+		ensure!(segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
+		if let Some(to) = to {
+			ensure!(to != MinerId::NOBODY, Error::<T>::PlacedWithNobody);
+			let another = (0..segment.fragments())
+				.any(|index| index != fragment.index && segment.holder(index) == Some(to));
+			ensure!(!another, Error::<T>::HoldsAnotherFragment);
+		}
+		let len = file.spec().fragment_len(number).into();
+		if let Some(from) = segment.holder(fragment.index) {
+			T::MinerLedger::forget(from, len);
+		}
+		if let Some(to) = to {
+			T::MinerLedger::settle(to, len, Purpose::Claim);
+		}
+		segment.holders.set(fragment.index, to.unwrap_or(MinerId::NOBODY));
+		Segments::<T>::insert(fragment.segment, segment);
+		Ok(())
+	}
+
+	fn set_lost(segment: SegmentId, lost: bool) -> DispatchResult {
+		let index = Segments::<T>::get(segment).ok_or(Error::<T>::SegmentNotFound)?.file;
+		let mut file = Files::<T>::get(index).ok_or(Error::<T>::FileNotFound)?;
+		if lost {
+			ensure!(file.state.is_alive(), Error::<T>::FileNotAlive);
+			file.lost = file.lost.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+			ensure!(file.lost <= file.placed, ArithmeticError::Overflow);
+		} else {
+			file.lost = file.lost.checked_sub(1).ok_or(ArithmeticError::Underflow)?;
+		}
+		Files::<T>::insert(index, file);
+		Ok(())
+	}
+}
+
+impl<T> From<SpecError> for Error<T> {
+	fn from(error: SpecError) -> Self {
+		match error {
+			SpecError::Empty => Self::FileEmpty,
+			SpecError::TooLarge => Self::FileTooLarge,
+			SpecError::Coding(CodingError::NoData) => Self::NoSourceFragments,
+			SpecError::Coding(CodingError::NoParity) => Self::NoParityFragments,
+			SpecError::Coding(CodingError::TooManyFragments) => Self::TooManyFragments,
+			// The last two say what is wrong with a text; a coding itself never is either.
+			SpecError::Coding(
+				CodingError::UnknownCodec | CodingError::OddCount | CodingError::Unreadable,
+			) => Self::UnknownCodec,
+		}
+	}
+}
