@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! A fragment that is being read.
+
+use crate::{
+	ReadError, StoreError,
+	disk::{Faults, Step},
+};
+use std::{
+	fmt,
+	fs::File,
+	io::{self, Read, Seek, SeekFrom},
+	os::unix::fs::FileExt,
+	path::PathBuf,
+	sync::Arc,
+};
+
+/// An open fragment: a stream, or bytes at any place.
+pub struct Reader {
+	bytes: Bytes,
+	len: u32,
+	position: u64,
+}
+
+enum Bytes {
+	Memory(Arc<[u8]>),
+	File { file: File, path: PathBuf, faults: Option<Arc<dyn Faults>> },
+}
+
+impl fmt::Debug for Reader {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Reader").field("len", &self.len).finish_non_exhaustive()
+	}
+}
+
+impl Reader {
+	/// Reads bytes in memory, of which there are `len`.
+	pub(crate) fn memory(bytes: Arc<[u8]>, len: u32) -> Self {
+		Self { bytes: Bytes::Memory(bytes), len, position: 0 }
+	}
+
+	/// Reads a file, which has `len` bytes.
+	pub(crate) fn file(
+		file: File,
+		path: PathBuf,
+		len: u32,
+		faults: Option<Arc<dyn Faults>>,
+	) -> Self {
+		Self { bytes: Bytes::File { file, path, faults }, len, position: 0 }
+	}
+
+	/// The fragment's length.
+	#[allow(clippy::len_without_is_empty)] // no fragment is empty
+	pub fn len(&self) -> u32 {
+		self.len
+	}
+
+	/// Reads some bytes from `offset` on; how many, 0 at the end.
+	pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+		match &self.bytes {
+			Bytes::Memory(bytes) => {
+				let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+				Read::read(&mut &bytes[start..], buffer)
+			},
+			Bytes::File { file, path, faults } => {
+				if let Some(faults) = faults {
+					faults.before(Step::Read, path)?;
+				}
+				file.read_at(buffer, offset)
+			},
+		}
+	}
+
+	/// Fills the buffer from `offset` on.
+	pub fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+		while !buffer.is_empty() {
+			match self.read_at(buffer, offset) {
+				Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+				Ok(read) => {
+					buffer = &mut buffer[read..];
+					offset += read as u64;
+				},
+				Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
+				Err(error) => return Err(error),
+			}
+		}
+		Ok(())
+	}
+
+	/// How many bytes there really are.
+	pub(crate) fn len_on_disk(&self) -> io::Result<u64> {
+		match &self.bytes {
+			Bytes::Memory(bytes) => Ok(bytes.len() as u64),
+			Bytes::File { file, .. } => Ok(file.metadata()?.len()),
+		}
+	}
+
+	/// What a failed read means.
+	pub(crate) fn failed(&self, error: io::Error) -> ReadError {
+		let path = match &self.bytes {
+			Bytes::Memory(_) => PathBuf::new(),
+			Bytes::File { path, .. } => path.clone(),
+		};
+		StoreError::io("read", path, error).into()
+	}
+}
+
+impl Read for Reader {
+	fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+		let read = self.read_at(buffer, self.position)?;
+		self.position += read as u64;
+		Ok(read)
+	}
+}
+
+impl Seek for Reader {
+	fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+		let position = match to {
+			SeekFrom::Start(position) => Some(position),
+			SeekFrom::Current(by) => self.position.checked_add_signed(by),
+			SeekFrom::End(by) => u64::from(self.len).checked_add_signed(by),
+		};
+		self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+		Ok(self.position)
+	}
+}
