@@ -270,8 +270,19 @@ Examples:
 		#[arg(long, value_name = "AMOUNT")]
 		collateral: Amount,
 	},
-	/// Show a miner.
-	Status(MinerArg),
+	/// Show a miner as the chain sees it, or with --node what the miner itself is doing.
+	#[command(after_help = "\
+Examples:
+  planaria miner status 3
+  planaria miner status --key //Bob
+  planaria miner status --node ws://127.0.0.1:9945    (disk, restores, self-check)")]
+	Status {
+		#[command(flatten)]
+		miner: MinerArg,
+		/// The miner's own node, to be asked what only it knows.
+		#[arg(long, value_name = "URL", conflicts_with = "miner")]
+		node: Option<String>,
+	},
 	/// List all miners.
 	List,
 	/// Leave: others restore what the miner holds, until it holds nothing. Keep the node running:
@@ -315,12 +326,21 @@ Examples:
 		/// The miner's node; without it --url.
 		#[arg(long, value_name = "URL")]
 		node: Option<String>,
+		/// Return when the check has begun.
+		#[arg(long)]
+		no_wait: bool,
 	},
-	/// List the fragments that the chain assigns to a miner.
+	/// List the fragments that the chain assigns to a miner, or with --node those on its disk.
 	///
 	/// The chain has no such list: every file of the network is looked at. For a large network ask
 	/// the miner's own node.
-	Fragments(MinerArg),
+	Fragments {
+		#[command(flatten)]
+		miner: MinerArg,
+		/// The miner's own node.
+		#[arg(long, value_name = "URL", conflicts_with = "miner")]
+		node: Option<String>,
+	},
 }
 
 #[derive(Debug, Subcommand)]
@@ -423,8 +443,10 @@ mod tests {
 			"planaria miner finish 3",
 			"planaria miner set-declared 2TiB",
 			"planaria miner set-endpoint --node ws://127.0.0.1:1",
-			"planaria miner check",
+			"planaria miner check --no-wait",
+			"planaria miner status --node ws://127.0.0.1:1",
 			"planaria miner fragments 3",
+			"planaria miner fragments --node ws://127.0.0.1:1",
 			"planaria restore orders --miner 3",
 			"planaria restore targets",
 			"planaria restore status",
@@ -453,6 +475,7 @@ mod tests {
 			"planaria miner top-up ten",
 			"planaria account transfer nobody 1",
 			"planaria get 7 -o a --rate fast",
+			"planaria miner status 3 --node ws://127.0.0.1:1",
 		] {
 			assert!(parse(line).is_err(), "{line}");
 		}

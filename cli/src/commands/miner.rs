@@ -9,13 +9,14 @@ use crate::{
 	output::{Table, facts},
 };
 use planaria_sdk::{
-	AccountId32, ChainError, Secret, View,
+	AccountId32, Chain, ChainError, Secret, View,
 	api::{MAX_PAGE, MinerStanding, MinerStatus},
 	chain::{Call, calls},
-	primitives::{FileIndex, MinerId},
+	primitives::{FileIndex, FragmentName, MinerId},
 	units::{Amount, Size},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 pub async fn run(context: &Context, command: MinerCommand) -> anyhow::Result<()> {
 	match command {
@@ -23,7 +24,8 @@ pub async fn run(context: &Context, command: MinerCommand) -> anyhow::Result<()>
 			let registration = Registration { node, declared, payee, collateral };
 			register(context, &stash, registration).await
 		},
-		MinerCommand::Status(arg) => status(context, &arg).await,
+		MinerCommand::Status { miner, node: None } => status(context, &miner).await,
+		MinerCommand::Status { node, .. } => node_status(context, node).await,
 		MinerCommand::List => list(context).await,
 		MinerCommand::Exit(stash) => sign(context, &stash, calls::exit()).await,
 		MinerCommand::Finish(arg) => finish(context, &arg).await,
@@ -37,8 +39,9 @@ pub async fn run(context: &Context, command: MinerCommand) -> anyhow::Result<()>
 			sign(context, &stash, calls::set_declared(bytes.0)).await
 		},
 		MinerCommand::SetEndpoint { stash, node } => set_endpoint(context, &stash, node).await,
-		MinerCommand::Check { node } => check(context, node).await,
-		MinerCommand::Fragments(arg) => fragments(context, &arg).await,
+		MinerCommand::Check { node, no_wait } => check(context, node, !no_wait).await,
+		MinerCommand::Fragments { miner, node: None } => fragments(context, &miner).await,
+		MinerCommand::Fragments { node, .. } => stored(context, node).await,
 	}
 }
 
@@ -206,30 +209,137 @@ async fn list(context: &Context) -> anyhow::Result<()> {
 	})
 }
 
-async fn check(context: &Context, node: Option<String>) -> anyhow::Result<()> {
-	let node = context.node(node.as_deref()).await?;
-	let spinner = bars::spinner("the node checks every fragment it stores".into());
-	let result: Result<serde_json::Value, ChainError> = node.rpc("miner_check", &[]).await;
-	spinner.finish_and_clear();
-	let result = result?;
-	context.printer.print(&result, || plain(&result))
+/// What a miner's node says of itself. Other fields are passed on as they are.
+async fn node_status(context: &Context, node: Option<String>) -> anyhow::Result<()> {
+	let report: serde_json::Value =
+		context.node(node.as_deref()).await?.rpc("miner_status", &[]).await?;
+	context.printer.print(&report, || node_text(&report))
 }
 
-/// A node's answer as lines.
-fn plain(value: &serde_json::Value) -> String {
-	let show = |value: &serde_json::Value| match value {
-		serde_json::Value::String(text) => text.clone(),
-		other => other.to_string(),
-	};
-	match value {
-		serde_json::Value::Object(fields) => {
-			let rows: Vec<_> =
-				fields.iter().map(|(name, value)| (name.as_str(), show(value))).collect();
-			facts(&rows)
-		},
-		serde_json::Value::Array(items) => items.iter().map(show).collect::<Vec<_>>().join("\n"),
-		other => show(other),
+fn node_text(report: &serde_json::Value) -> String {
+	let number = |path: &str| report.pointer(path).and_then(serde_json::Value::as_u64);
+	let size = |path| number(path).map_or("?".into(), |bytes| Size(bytes).to_string());
+	let whole = |path| number(path).map_or("?".into(), |number| number.to_string());
+	let miner = number("/engine/miner").map_or("not registered".into(), |id| id.to_string());
+	let endpoint = report.get("endpoint").and_then(serde_json::Value::as_array);
+	let endpoint = endpoint.into_iter().flatten().filter_map(serde_json::Value::as_str);
+	let mut text = facts(&[
+		("miner", miner),
+		("endpoint", endpoint.collect::<Vec<_>>().join(", ")),
+		("capacity", size("/store/capacity")),
+		("used", format!("{} in {} fragments", size("/store/used"), whole("/store/fragments"))),
+		("quarantined", size("/store/quarantined")),
+		("broken", whole("/store/broken")),
+		("unconfirmed", whole("/engine/unconfirmed")),
+		("copied", whole("/engine/totals/copied")),
+		("rebuilt", whole("/engine/totals/rebuilt")),
+		("restored", size("/engine/totals/bytes_restored")),
+		("read for it", size("/engine/totals/bytes_read")),
+	]);
+	let restores = report.pointer("/engine/restores").and_then(serde_json::Value::as_array);
+	let mut table = Table::new(&["file", "segment", "fragment", "phase", "attempts", "error"]);
+	for restore in restores.into_iter().flatten() {
+		let shown = |path: &str| match restore.pointer(path) {
+			None | Some(serde_json::Value::Null) => String::new(),
+			Some(serde_json::Value::String(text)) => text.clone(),
+			Some(other) => other.to_string(),
+		};
+		let columns =
+			["/name/file", "/name/segment", "/name/index", "/phase", "/attempts", "/error"];
+		table.row(columns.map(shown));
 	}
+	text.push_str(&format!("\n{}", table.render("nothing is being restored")));
+	text
+}
+
+/// The self-check of a node.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Check {
+	running: bool,
+	passes: u64,
+	checked: u64,
+	bytes: u64,
+	damaged: u64,
+	unreadable: u64,
+	missing: u64,
+}
+
+impl Check {
+	async fn of(node: &Chain) -> Result<Self, ChainError> {
+		let report: serde_json::Value = node.rpc("miner_status", &[]).await?;
+		let check = report.pointer("/engine/check").cloned().unwrap_or_default();
+		serde_json::from_value(check).map_err(|error| ChainError::Incompatible(error.to_string()))
+	}
+
+	fn text(&self) -> String {
+		let bad = self.damaged + self.unreadable + self.missing;
+		let verdict = match bad {
+			0 => "all fragments are whole and here",
+			_ => "the node restores what is bad; see 'planaria miner status --node'",
+		};
+		facts(&[
+			("checked", format!("{} fragments, {}", self.checked, Size(self.bytes))),
+			("damaged", self.damaged.to_string()),
+			("unreadable", self.unreadable.to_string()),
+			("missing", self.missing.to_string()),
+			("", verdict.into()),
+		])
+	}
+}
+
+async fn check(context: &Context, node: Option<String>, wait: bool) -> anyhow::Result<()> {
+	const POLL: Duration = Duration::from_millis(500);
+	let node = context.node(node.as_deref()).await?;
+	let passes = Check::of(&node).await?.passes;
+	let _: bool = node.rpc("miner_check", &[]).await?;
+	let spinner = bars::spinner("the node checks every fragment it stores".into());
+	let check = loop {
+		let check = Check::of(&node).await?;
+		if !wait || check.passes > passes {
+			break check;
+		}
+		spinner.set_message(format!("{} fragments checked", check.checked));
+		tokio::time::sleep(POLL).await;
+	};
+	spinner.finish_and_clear();
+	context.printer.print(&check, || if wait { check.text() } else { "the check has begun".into() })
+}
+
+/// A fragment on a node's disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Stored {
+	name: FragmentName,
+	hash: String,
+	len: u32,
+	broken: bool,
+}
+
+async fn stored(context: &Context, node: Option<String>) -> anyhow::Result<()> {
+	let node = context.node(node.as_deref()).await?;
+	let mut all: Vec<Stored> = Vec::new();
+	loop {
+		let after = serde_json::to_value(all.last().map(|stored| stored.name))?;
+		let page: Vec<Stored> = node.rpc("miner_fragments", &[after, MAX_PAGE.into()]).await?;
+		let last = page.len() < MAX_PAGE as usize;
+		all.extend(page);
+		if last {
+			break;
+		}
+	}
+	context.printer.print(&all, || {
+		let mut table = Table::new(&["file", "segment", "fragment", "size", "state", "hash"]);
+		for stored in &all {
+			table.row([
+				stored.name.file.to_string(),
+				stored.name.segment.to_string(),
+				stored.name.index.to_string(),
+				Size(stored.len.into()).to_string(),
+				if stored.broken { "broken" } else { "whole" }.into(),
+				stored.hash.clone(),
+			]);
+		}
+		table.render("nothing is stored")
+	})
 }
 
 /// A fragment that a miner should have.
@@ -340,10 +450,34 @@ mod tests {
 	}
 
 	#[test]
-	fn a_nodes_answer_is_shown_whatever_it_is() {
-		let answer = serde_json::json!({ "checked": 3, "state": "fine", "bad": [] });
-		let text = plain(&answer);
-		assert!(text.contains("checked  3") && text.contains("state    fine"), "{text}");
-		assert_eq!(plain(&serde_json::json!(["a", 1])), "a\n1");
+	fn a_nodes_report_is_shown() {
+		let report = serde_json::json!({
+			"chain": null,
+			"engine": {
+				"miner": 3,
+				"unconfirmed": 0,
+				"restores": [{
+					"name": { "file_id": "00".repeat(32), "file": 7, "segment": 1, "index": 2 },
+					"own": false, "phase": "running", "attempts": 1, "error": null,
+				}],
+				"check": {
+					"running": false, "passes": 1, "checked": 5, "bytes": 1024,
+					"damaged": 1, "unreadable": 0, "missing": 0, "later": true,
+				},
+				"totals": { "copied": 1, "rebuilt": 0, "bytes_restored": 64, "bytes_read": 64 },
+			},
+			"store": { "capacity": 1 << 30, "used": 64, "fragments": 1, "quarantined": 0, "broken": 0 },
+			"endpoint": ["127.0.0.1:4410"],
+		});
+		let text = node_text(&report);
+		for part in ["miner        3", "64 B in 1 fragments", "running", "1 GiB", "127.0.0.1:4410"]
+		{
+			assert!(text.contains(part), "{part:?} is not in\n{text}");
+		}
+		assert!(node_text(&serde_json::json!({})).contains("not registered"));
+		let check = report.pointer("/engine/check").cloned().expect("there");
+		let check: Check = serde_json::from_value(check).expect("reads");
+		assert!(check.text().contains("5 fragments, 1 KiB"));
+		assert!(check.text().contains("restores what is bad"));
 	}
 }

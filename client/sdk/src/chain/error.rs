@@ -101,7 +101,7 @@ impl ChainError {
 				Self::Rpc { method: method.into(), code: user.code, message }
 			},
 			subxt::rpcs::Error::Deserialization(error) => Self::Incompatible(error.to_string()),
-			other => Self::Unreachable { url: url.into(), reason: root(&other) },
+			other => Self::Unreachable { url: url.into(), reason: plain(&other) },
 		}
 	}
 
@@ -111,7 +111,7 @@ impl ChainError {
 		let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
 		while let Some(inner) = cause {
 			if let Some(subxt::rpcs::Error::Client(reason)) = inner.downcast_ref() {
-				return Self::Unreachable { url: url.into(), reason: reason.to_string() };
+				return Self::Unreachable { url: url.into(), reason: plain(&**reason) };
 			}
 			cause = inner.source();
 		}
@@ -124,18 +124,29 @@ impl ChainError {
 	}
 }
 
-/// The last message of a chain of errors, which says the most.
-fn root(error: &dyn std::error::Error) -> String {
-	let mut cause = error;
-	while let Some(inner) = cause.source() {
-		cause = inner;
+/// What went wrong with the connection, without what every layer puts before it.
+fn plain(error: &dyn std::error::Error) -> String {
+	let message = error.to_string();
+	let mut rest = message.as_str();
+	while let Some(inner) = rest.strip_prefix("RPC error: client error: ") {
+		rest = inner;
 	}
-	cause.to_string()
+	rest.into()
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_broken_connection_is_said_once() {
+		use subxt::rpcs::Error;
+		let inner = Error::Client("connection refused".into());
+		let error = ChainError::rpc("ws://x", "m", Error::Client(Box::new(inner)));
+		let expected = "the node at ws://x cannot be reached: connection refused";
+		assert_eq!(error.to_string(), expected);
+		assert!(error.is_transient());
+	}
 
 	#[test]
 	fn a_refusal_says_what_the_metadata_says() {

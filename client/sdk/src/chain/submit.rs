@@ -12,7 +12,10 @@ use subxt::{
 	error::DispatchError,
 	events::Phase,
 	ext::scale_value::{Composite, Primitive, ValueDef},
-	rpcs::{client::RpcSubscription, methods::legacy::TransactionStatus},
+	rpcs::{
+		client::RpcSubscription,
+		methods::legacy::{Bytes, TransactionStatus},
+	},
 	utils::H256,
 };
 use tokio::{
@@ -29,6 +32,34 @@ const ANCHOR_DEPTH: u32 = 4;
 const NONCE_ATTEMPTS: u32 = 4;
 /// How often new blocks are looked at when the node no longer says what became of a transaction.
 const POLL: Duration = Duration::from_secs(1);
+
+/// What is needed of a block. subxt's own type knows extrinsics only as hexadecimal text.
+#[derive(Debug, serde::Deserialize)]
+struct Body {
+	block: Extrinsics,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Extrinsics {
+	extrinsics: Vec<Extrinsic>,
+}
+
+/// An encoded extrinsic. Nodes of polkadot-sdk 2609 show it as a list of numbers, others as text.
+#[derive(Debug, serde::Deserialize)]
+#[serde(untagged)]
+enum Extrinsic {
+	Text(Bytes),
+	Numbers(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Extrinsic {
+	fn as_ref(&self) -> &[u8] {
+		match self {
+			Self::Text(bytes) => &bytes.0,
+			Self::Numbers(bytes) => bytes,
+		}
+	}
+}
 
 /// How sure a transaction has to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -351,15 +382,10 @@ impl Submitted {
 
 	/// The transaction's place in a block.
 	async fn index_in(&self, block: Block) -> Result<Option<u32>, ChainError> {
-		let body = self
-			.chain
-			.inner
-			.legacy
-			.chain_get_block(Some(block.hash))
-			.await
-			.map_err(|error| self.chain.rpc_error("chain_getBlock", error))?;
+		let hash = serde_json::to_value(block.hash).expect("a hash is text; qed");
+		let body: Option<Body> = self.chain.rpc("chain_getBlock", &[hash]).await?;
 		let Some(body) = body else { return Ok(None) };
-		let hashes = body.block.extrinsics.iter().map(|bytes| BlakeTwo256.hash(&bytes.0));
+		let hashes = body.block.extrinsics.iter().map(|bytes| BlakeTwo256.hash(bytes.as_ref()));
 		Ok((0..).zip(hashes).find(|(_, hash)| *hash == self.hash).map(|(index, _)| index))
 	}
 
@@ -422,6 +448,15 @@ mod tests {
 		let poor = "Invalid Transaction: Inability to pay some fees";
 		assert!(!is_nonce_race(1010, poor));
 		assert!(explained(poor).ends_with("too little free balance"));
+	}
+
+	#[test]
+	fn extrinsics_are_read_in_both_forms() {
+		let json =
+			r#"{"block":{"header":{},"extrinsics":["0x0105",[1,5],[]]},"justifications":null}"#;
+		let body: Body = serde_json::from_str(json).expect("reads");
+		let bytes: Vec<&[u8]> = body.block.extrinsics.iter().map(AsRef::as_ref).collect();
+		assert_eq!(bytes, [&[1u8, 5][..], &[1, 5], &[]]);
 	}
 
 	#[test]
