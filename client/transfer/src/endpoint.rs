@@ -16,17 +16,18 @@ use codec::{Decode, DecodeAll};
 use iroh::{
 	Endpoint, RelayMode, RelayUrl, SecretKey,
 	endpoint::{
-		IdleTimeout, PortmapperConfig, QuicTransportConfig, RecvStream, SendStream, VarInt, presets,
+		IdleTimeout, Incoming, PortmapperConfig, QuicTransportConfig, RecvStream, SendStream,
+		VarInt, presets,
 	},
 };
 use std::{
-	mem,
+	fmt,
 	net::SocketAddr,
 	num::NonZeroU64,
 	sync::{Arc, Mutex, PoisonError},
 	time::Duration,
 };
-use tokio::{runtime::Handle, task::AbortHandle};
+use tokio::task::AbortHandle;
 
 /// Why no endpoint was bound.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +54,12 @@ pub struct Transfer {
 	client: Client,
 }
 
+/// Takes a connection that a peer opens.
+pub(crate) type Acceptor = dyn Fn(Incoming) + Send + Sync;
+
+type AcceptorSlot = Arc<Mutex<Option<Arc<Acceptor>>>>;
+
 /// What clients and servers of one endpoint share.
-#[derive(Debug)]
 pub(crate) struct Shared {
 	pub endpoint: Endpoint,
 	pub config: TransferConfig,
@@ -63,8 +68,9 @@ pub(crate) struct Shared {
 	pub upload: RateLimit,
 	pub download: RateLimit,
 	hello: Hello,
-	/// Refuses who connects while there is no server.
-	refuser: Mutex<Option<AbortHandle>>,
+	/// Who gets the connections that peers open; they are refused while there is nobody.
+	acceptor: AcceptorSlot,
+	accepting: AbortHandle,
 }
 
 impl Transfer {
@@ -95,6 +101,8 @@ impl Transfer {
 			}
 		}
 		let endpoint = builder.bind().await.map_err(|error| socket(format!("{error:#}")))?;
+		let acceptor = AcceptorSlot::default();
+		let accepting = tokio::spawn(accept(endpoint.clone(), acceptor.clone()));
 		let shared = Arc::new(Shared {
 			endpoint,
 			relays: with_relays,
@@ -102,10 +110,10 @@ impl Transfer {
 			upload: RateLimit::new(config.upload_rate),
 			download: RateLimit::new(config.download_rate),
 			hello: Hello { version: VERSION, genesis: id.genesis },
-			refuser: Mutex::default(),
+			acceptor,
+			accepting: accepting.abort_handle(),
 			config,
 		});
-		shared.refuse_all();
 		let client = Client::new(shared.clone());
 		Ok(Self { shared, client })
 	}
@@ -134,7 +142,8 @@ impl Transfer {
 		&self.client
 	}
 
-	/// Serves other peers, until the server is shut down or dropped. At most one server at a time.
+	/// Serves other peers, until the server is shut down or dropped. A later server takes the new
+	/// connections from an earlier one.
 	pub fn serve<S: FragmentService>(&self, service: Arc<S>) -> Server {
 		Server::spawn(self.shared.clone(), service)
 	}
@@ -158,35 +167,29 @@ impl Transfer {
 	}
 }
 
+impl fmt::Debug for Shared {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Shared").field("endpoint", &self.endpoint.id()).finish_non_exhaustive()
+	}
+}
+
 impl Drop for Shared {
 	fn drop(&mut self) {
-		self.accept_some();
+		self.accepting.abort();
 	}
 }
 
 impl Shared {
-	/// Refuses who connects, until [`accept_some`](Self::accept_some).
-	pub(crate) fn refuse_all(&self) {
-		let (endpoint, Ok(runtime)) = (self.endpoint.clone(), Handle::try_current()) else {
-			return;
-		};
-		let refuser = runtime.spawn(async move {
-			while let Some(incoming) = endpoint.accept().await {
-				incoming.refuse();
-			}
-		});
-		self.set_refuser(Some(refuser.abort_handle()));
+	/// Gives the connections that peers open to this server, instead of any before.
+	pub(crate) fn set_acceptor(&self, acceptor: &Arc<Acceptor>) {
+		*self.acceptor.lock().unwrap_or_else(PoisonError::into_inner) = Some(acceptor.clone());
 	}
 
-	/// Leaves who connects to a server.
-	pub(crate) fn accept_some(&self) {
-		self.set_refuser(None);
-	}
-
-	fn set_refuser(&self, refuser: Option<AbortHandle>) {
-		let mut current = self.refuser.lock().unwrap_or_else(PoisonError::into_inner);
-		if let Some(previous) = mem::replace(&mut *current, refuser) {
-			previous.abort();
+	/// Refuses the connections that peers open, unless they go to another server by now.
+	pub(crate) fn unset_acceptor(&self, acceptor: &Arc<Acceptor>) {
+		let mut current = self.acceptor.lock().unwrap_or_else(PoisonError::into_inner);
+		if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, acceptor)) {
+			*current = None;
 		}
 	}
 
@@ -232,6 +235,17 @@ pub(crate) fn close_code(error: &TransferError) -> VarInt {
 		TransferError::Protocol(_) => close::MALFORMED,
 		TransferError::Busy => close::BUSY,
 		_ => close::TIMEOUT,
+	}
+}
+
+/// The one loop that accepts: servers come and go, and none takes what is meant for the next.
+async fn accept(endpoint: Endpoint, acceptor: AcceptorSlot) {
+	while let Some(incoming) = endpoint.accept().await {
+		let current = acceptor.lock().unwrap_or_else(PoisonError::into_inner).clone();
+		match current {
+			Some(acceptor) => acceptor(incoming),
+			None => incoming.refuse(),
+		}
 	}
 }
 

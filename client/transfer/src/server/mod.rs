@@ -9,7 +9,7 @@ mod put;
 use crate::{
 	FragmentService, MAX_LIST, PeerKey, TransferError,
 	address::short,
-	endpoint::{Shared, close_code},
+	endpoint::{Acceptor, Shared, close_code},
 	frame,
 	protocol::{GetAnswer, ListAnswer, ListRequest, PutAnswer, Request, close, stop},
 };
@@ -18,6 +18,7 @@ use iroh::endpoint::{Connection, Incoming, IncomingAddr, RecvStream, SendStream}
 use planaria_primitives::MAX_FRAGMENT_LEN;
 use std::{
 	collections::HashMap,
+	fmt,
 	sync::{
 		Arc, Mutex, PoisonError,
 		atomic::{AtomicUsize, Ordering::Relaxed},
@@ -26,7 +27,7 @@ use std::{
 };
 use tokio::{
 	sync::{OwnedSemaphorePermit, Semaphore, watch},
-	task::{JoinHandle, spawn_blocking},
+	task::spawn_blocking,
 	time::timeout,
 };
 use tracing::{debug, warn};
@@ -42,12 +43,11 @@ const MEMORY_PATIENCE: Duration = Duration::from_secs(1);
 const ALL: u32 = 1 << 28;
 
 /// A running server. Dropped, it stops at once; [`Server::shutdown`] lets transfers end.
-#[derive(Debug)]
 pub struct Server {
 	phase: watch::Sender<Phase>,
 	/// Every request being served holds one permit.
 	served: Arc<Semaphore>,
-	accept: JoinHandle<()>,
+	acceptor: Arc<Acceptor>,
 	shared: Arc<Shared>,
 }
 
@@ -76,9 +76,9 @@ impl Server {
 			phase: watched,
 			shared: shared.clone(),
 		});
-		shared.accept_some();
-		let accept = tokio::spawn(state.accept());
-		Self { phase, served, accept, shared }
+		let acceptor: Arc<Acceptor> = Arc::new(move |incoming| state.accept(incoming));
+		shared.set_acceptor(&acceptor);
+		Self { phase, served, acceptor, shared }
 	}
 
 	/// Takes no new request, lets those being served come to their end for at most `patience`, and
@@ -93,8 +93,13 @@ impl Server {
 impl Drop for Server {
 	fn drop(&mut self) {
 		self.phase.send_replace(Phase::Closed);
-		self.accept.abort();
-		self.shared.refuse_all();
+		self.shared.unset_acceptor(&self.acceptor);
+	}
+}
+
+impl fmt::Debug for Server {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Server").field("phase", &*self.phase.borrow()).finish_non_exhaustive()
 	}
 }
 
@@ -125,32 +130,28 @@ struct Slot {
 }
 
 impl<S: FragmentService> State<S> {
-	async fn accept(self: Arc<Self>) {
-		while let Some(incoming) = self.shared.endpoint.accept().await {
-			if *self.phase.borrow() != Phase::Open {
-				incoming.refuse();
-				continue;
-			}
-			let Ok(permit) = self.connections.clone().try_acquire_owned() else {
-				self.shared.metrics.busy.add(1);
-				debug!("too many connections, one refused");
-				incoming.refuse();
-				continue;
-			};
-			// With half the places taken, a packet's sender shows first that it is where it says.
-			let crowded =
-				self.connections.available_permits() < self.shared.config.max_connections / 2;
-			let direct = matches!(incoming.remote_addr(), IncomingAddr::Ip(_));
-			if crowded && direct && !incoming.remote_addr_validated() {
-				let _ = incoming.retry();
-				continue;
-			}
-			let state = self.clone();
-			tokio::spawn(async move {
-				state.connection(incoming).await;
-				drop(permit);
-			});
+	/// Takes a connection that a peer opens.
+	fn accept(self: &Arc<Self>, incoming: Incoming) {
+		if *self.phase.borrow() != Phase::Open {
+			return incoming.refuse();
 		}
+		let Ok(permit) = self.connections.clone().try_acquire_owned() else {
+			self.shared.metrics.busy.add(1);
+			debug!("too many connections, one refused");
+			return incoming.refuse();
+		};
+		// With half the places taken, a packet's sender shows first that it is where it says.
+		let crowded = self.connections.available_permits() < self.shared.config.max_connections / 2;
+		let direct = matches!(incoming.remote_addr(), IncomingAddr::Ip(_));
+		if crowded && direct && !incoming.remote_addr_validated() {
+			let _ = incoming.retry();
+			return;
+		}
+		let state = self.clone();
+		tokio::spawn(async move {
+			state.connection(incoming).await;
+			drop(permit);
+		});
 	}
 
 	async fn connection(self: Arc<Self>, incoming: Incoming) {
@@ -212,6 +213,7 @@ impl<S: FragmentService> State<S> {
 		let idle = 2 * self.shared.config.idle_timeout;
 		loop {
 			tokio::select! {
+				biased;
 				_ = phase.wait_for(|phase| *phase == Phase::Closed) => {
 					return connection.close(close::SHUTDOWN, b"shutdown");
 				},
@@ -254,6 +256,10 @@ impl<S: FragmentService> State<S> {
 			Ok(Err(error)) => return debug!(peer = %short(&peer.key), %error, "no request"),
 			Err(_) => return debug!(peer = %short(&peer.key), "no request in time"),
 		};
+		if *self.phase.borrow() == Phase::Closed {
+			// Not `Busy`: the client shall connect again, perhaps to the next server.
+			return connection.close(close::SHUTDOWN, b"shutdown");
+		}
 		let _active = self.shared.metrics.active.during();
 		let served = self.served.try_acquire();
 		let slot = if served.is_ok() { self.slot(peer) } else { None };

@@ -91,6 +91,23 @@ async fn a_server_that_restarts_is_found_again() {
 	client.client().get(&addr, fetch).await.unwrap();
 }
 
+/// None of the servers takes, and refuses, a connection that is meant for the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn servers_that_follow_each_other_refuse_nobody() {
+	let file = File::new(64);
+	let store = Store::new(&file, [0]);
+	let transfer = bind().await;
+	let addr = loopback(&transfer);
+	let client = bind().await;
+	for _ in 0..200 {
+		let server = transfer.serve(Arc::new(Service(store.clone())));
+		let fetch = Fetch::new(file.name(0), file.spec);
+		client.client().get(&addr, fetch).await.unwrap();
+		drop(server);
+	}
+	assert_eq!(transfer.metrics().busy, 0);
+}
+
 #[tokio::test]
 async fn shutting_down_lets_transfers_end() {
 	let file = File::new(4 << 20);
