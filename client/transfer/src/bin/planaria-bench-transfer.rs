@@ -38,8 +38,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const STREAMS: usize = 8;
 const RAW: &[u8] = b"planaria/bench/raw";
-/// Each figure is the best of so many runs, baseline and measured in turn.
-const RUNS: usize = 3;
+/// Baseline and measured run in turn, so that what else the machine does weighs on both.
+const ROUNDS: usize = 5;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -48,18 +48,21 @@ async fn main() -> Result<()> {
 	let bench = Bench::new(count).await?;
 	let raw = Raw::new().await?;
 
-	let (mut baseline, mut put, mut get) = (0.0f64, 0.0f64, 0.0f64);
-	for _ in 0..RUNS {
-		baseline = baseline.max(speed(count, raw.send(count)).await?);
-		put = put.max(speed(count, bench.put()).await?);
-		get = get.max(speed(count, bench.get()).await?);
+	let (mut puts, mut gets) = (Vec::new(), Vec::new());
+	for _ in 0..ROUNDS {
+		let baseline = speed(count, raw.send(count)).await?;
+		puts.push((speed(count, bench.put()).await?, baseline));
+		gets.push((speed(count, bench.get()).await?, baseline));
 	}
-	row("transfer/put", put, baseline);
-	row("transfer/get", get, baseline);
+	row("transfer/put", puts);
+	row("transfer/get", gets);
 	Ok(())
 }
 
-fn row(name: &str, value: f64, baseline: f64) {
+/// Prints the round with the median ratio of value to baseline.
+fn row(name: &str, mut rounds: Vec<(f64, f64)>) {
+	rounds.sort_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)));
+	let Some((value, baseline)) = rounds.get(rounds.len() / 2) else { return };
 	let ratio = value / baseline;
 	println!(
 		r#"{{"name":"{name}","value":{value:.1},"unit":"MB/s","baseline":{baseline:.1},"ratio":{ratio:.3},"goal":0.5,"met":{}}}"#,
