@@ -44,6 +44,10 @@ pub struct MinerArgs {
 	#[arg(long, value_name = "SIZE", requires = "miner")]
 	pub capacity: Option<Capacity>,
 
+	/// Make the store's manifest anew from the fragments on disk before it is used.
+	#[arg(long, requires = "miner")]
+	pub rebuild_store: bool,
+
 	/// Address on which fragments are given and taken.
 	#[arg(
 		long,
@@ -69,6 +73,8 @@ pub struct MinerConfig {
 	pub store: PathBuf,
 	/// How much may be kept there.
 	pub capacity: Capacity,
+	/// Whether the store's manifest is made anew.
+	pub rebuild_store: bool,
 	/// Where the transfer listens.
 	pub transfer_listen: SocketAddr,
 	/// Where others reach it, if elsewhere.
@@ -93,6 +99,7 @@ impl Cli {
 		Ok(Some(MinerConfig {
 			store: store.clone(),
 			capacity: *capacity,
+			rebuild_store: self.miner.rebuild_store,
 			transfer_listen: self.miner.transfer_listen,
 			transfer_addrs: self.miner.transfer_addr.clone(),
 			endpoint_key_file: self.miner.endpoint_key_file.clone(),
@@ -165,6 +172,7 @@ mod tests {
 			Some(MinerConfig {
 				store: "/srv/p".into(),
 				capacity: "1TiB".parse().unwrap(),
+				rebuild_store: false,
 				transfer_listen: "0.0.0.0:30500".parse().unwrap(),
 				transfer_addrs: vec![],
 				endpoint_key_file: None,

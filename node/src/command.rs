@@ -101,9 +101,11 @@ fn run_node(cli: &Cli) -> sc_cli::Result<()> {
 		config.offchain_worker.enabled |= miner.is_some();
 		let service = match config.network.network_backend {
 			NetworkBackendType::Litep2p => {
-				service::new_full::<Litep2pNetworkBackend>(config, miner)
+				service::new_full::<Litep2pNetworkBackend>(config, miner).await
 			},
-			NetworkBackendType::Libp2p => service::new_full::<NetworkWorker<_, _>>(config, miner),
+			NetworkBackendType::Libp2p => {
+				service::new_full::<NetworkWorker<_, _>>(config, miner).await
+			},
 		};
 		service.map_err(sc_cli::Error::Service)
 	})

@@ -14,6 +14,7 @@ mod capacity;
 mod chain_spec;
 mod cli;
 mod command;
+mod miner;
 mod rpc;
 mod service;
 

@@ -8,6 +8,7 @@
 
 use crate::{
 	cli::MinerConfig,
+	miner::{self, RingingStorage},
 	rpc::{self, GrandpaDeps},
 };
 use futures::FutureExt;
@@ -43,6 +44,8 @@ use substrate_prometheus_endpoint::Registry;
 type Executor = WasmExecutor<sp_io::SubstrateHostFunctions>;
 /// The chain as this node has it.
 pub type FullClient = TFullClient<Block, RuntimeApi, Executor>;
+/// The database that the offchain worker and the engine share.
+type OffchainDb = <FullBackend as sc_client_api::Backend<Block>>::OffchainStorage;
 /// The database.
 pub type FullBackend = TFullBackend<Block>;
 /// Which fork is the best one.
@@ -207,7 +210,7 @@ pub struct Node {
 }
 
 /// Starts the node. What it returns must be kept: the node runs as long.
-pub fn new_full<N: NetworkBackend<Block, Hash>>(
+pub async fn new_full<N: NetworkBackend<Block, Hash>>(
 	config: Configuration,
 	miner: Option<MinerConfig>,
 ) -> Result<TaskManager, ServiceError> {
@@ -271,16 +274,27 @@ pub fn new_full<N: NetworkBackend<Block, Hash>>(
 	let force_authoring = config.force_authoring;
 	let grandpa_enabled = !config.disable_grandpa;
 
+	let mailbox = node.backend.offchain_storage().map(RingingStorage::new);
 	if config.offchain_worker.enabled {
-		spawn_offchain_worker(&node, role)?;
+		spawn_offchain_worker(&node, role, mailbox.clone())?;
 	}
-	if let Some(miner) = miner {
-		log::warn!(
-			"the storage engine is not part of this build yet: {} with {} is not used",
-			miner.store.display(),
-			miner.capacity,
-		);
-	}
+	let miner = match (miner, mailbox) {
+		(Some(miner), Some(mailbox)) => {
+			let deps = miner::Deps {
+				client: client.clone(),
+				keystore: node.keystore.clone(),
+				mailbox,
+				sync: sync.clone(),
+				spawn: node.spawn.clone(),
+				chain_type: config.chain_spec.chain_type(),
+				base_path: config.base_path.config_dir(config.chain_spec.id()),
+				prometheus: prometheus.clone(),
+			};
+			Some(miner::start(miner, deps).await?)
+		},
+		(Some(_), None) => return Err(ServiceError::Other("there is no offchain database".into())),
+		(None, _) => None,
+	};
 
 	let voter_state = SharedVoterState::empty();
 	let rpc_builder = {
@@ -309,6 +323,7 @@ pub fn new_full<N: NetworkBackend<Block, Hash>>(
 				keystore: keystore.clone(),
 				babe_worker: babe_worker.clone(),
 				grandpa: grandpa.clone(),
+				miner: miner.clone(),
 			};
 			rpc::create(deps, executor).map_err(ServiceError::Application)
 		})
@@ -371,11 +386,15 @@ pub fn new_full<N: NetworkBackend<Block, Hash>>(
 }
 
 /// Runs the runtime's offchain worker at every new best block.
-fn spawn_offchain_worker(node: &Node, role: Role) -> Result<(), ServiceError> {
+fn spawn_offchain_worker(
+	node: &Node,
+	role: Role,
+	mailbox: Option<RingingStorage<OffchainDb>>,
+) -> Result<(), ServiceError> {
 	let workers = OffchainWorkers::new(OffchainWorkerOptions {
 		runtime_api_provider: node.client.clone(),
 		keystore: Some(node.keystore.clone()),
-		offchain_db: node.backend.offchain_storage(),
+		offchain_db: mailbox,
 		transaction_pool: Some(OffchainTransactionPoolFactory::new(node.pool.clone())),
 		network_provider: Arc::new(node.network.clone()),
 		is_validator: role.is_authority(),

@@ -3,7 +3,7 @@
 
 //! What putting and getting need of the chain.
 
-use crate::{Account, AccountId32, Chain, ChainError, Wait, chain::calls};
+use crate::{Account, AccountId32, Chain, ChainError, Wait, chain::calls, placement::Terms};
 use async_trait::async_trait;
 use planaria_primitives::{CodingParams, FileId, FileIndex, MinerId};
 use planaria_runtime_api::{FileStatus, MinerStatus, SegmentStatus};
@@ -16,6 +16,9 @@ pub trait Ledger: Send + Sync + 'static {
 
 	/// All miners.
 	async fn miners(&self) -> Result<Vec<MinerStatus>, ChainError>;
+
+	/// The terms on which miners get new data.
+	async fn terms(&self) -> Result<Terms, ChainError>;
 
 	/// A file.
 	async fn file(&self, file: FileIndex) -> Result<Option<FileStatus>, ChainError>;
@@ -76,6 +79,10 @@ impl Ledger for Chain {
 		self.view().await?.miners().await
 	}
 
+	async fn terms(&self) -> Result<Terms, ChainError> {
+		self.view().await?.terms().await
+	}
+
 	async fn file(&self, file: FileIndex) -> Result<Option<FileStatus>, ChainError> {
 		self.view().await?.file(file).await
 	}
@@ -102,6 +109,10 @@ impl Ledger for Account {
 
 	async fn miners(&self) -> Result<Vec<MinerStatus>, ChainError> {
 		self.chain().miners().await
+	}
+
+	async fn terms(&self) -> Result<Terms, ChainError> {
+		self.chain().terms().await
 	}
 
 	async fn file(&self, file: FileIndex) -> Result<Option<FileStatus>, ChainError> {

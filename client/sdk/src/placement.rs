@@ -8,8 +8,42 @@ use planaria_runtime_api::{MinerStanding, MinerStatus};
 use rand::{Rng, seq::SliceRandom};
 use std::collections::{BTreeSet, HashSet};
 
-/// A miner may be given at least this much beyond what it holds; one that holds more, as much again.
-const GROWTH: u64 = 1 << 40;
+/// The chain's terms for new data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terms {
+	/// The collateral of a miner that holds nothing.
+	pub collateral_base: u128,
+	/// The collateral for each GiB held or reserved, on top of that.
+	pub collateral_per_gib: u128,
+	/// How much may be reserved with a miner that holds less than that; with others, as much as
+	/// they hold.
+	pub room_floor: u64,
+}
+
+impl Default for Terms {
+	/// No limits: the chain has the last word.
+	fn default() -> Self {
+		Self { collateral_base: 0, collateral_per_gib: 0, room_floor: u64::MAX }
+	}
+}
+
+impl Terms {
+	/// The bytes that a miner can be given: what it offers, what it may grow by, what its
+	/// collateral covers.
+	fn room(&self, status: &MinerStatus) -> u64 {
+		let used = status.held.saturating_add(status.reserved);
+		let offered = status.declared.saturating_sub(used);
+		let growth = self.room_floor.max(status.held).saturating_sub(status.reserved);
+		let covered = match status.collateral.checked_sub(self.collateral_base) {
+			None => 0,
+			Some(rest) => rest
+				.saturating_mul(1 << 30)
+				.checked_div(self.collateral_per_gib)
+				.map_or(u64::MAX, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX)),
+		};
+		offered.min(growth).min(covered.saturating_sub(used))
+	}
+}
 
 /// Which miners a user wants.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -42,6 +76,7 @@ struct Candidate {
 #[derive(Debug)]
 pub struct Planner<R> {
 	candidates: Vec<Candidate>,
+	terms: Terms,
 	preferences: Preferences,
 	shunned: HashSet<MinerId>,
 	random: R,
@@ -49,16 +84,15 @@ pub struct Planner<R> {
 
 impl<R: Rng> Planner<R> {
 	/// A planner over these miners.
-	pub fn new(miners: &[MinerStatus], preferences: Preferences, random: R) -> Self {
+	pub fn new(terms: Terms, miners: &[MinerStatus], preferences: Preferences, random: R) -> Self {
 		let candidates = Vec::new();
-		let mut planner = Self { candidates, preferences, shunned: HashSet::new(), random };
+		let mut planner = Self { candidates, terms, preferences, shunned: HashSet::new(), random };
 		planner.refresh(miners);
 		planner
 	}
 
 	/// Takes the miners' present state; what each was given of this file is remembered.
 	pub fn refresh(&mut self, miners: &[MinerStatus]) {
-		let rate = collateral_rate(miners);
 		let given = |miner| {
 			let known = self.candidates.iter().find(|candidate| candidate.miner == miner);
 			known.map_or(0, |candidate| candidate.given)
@@ -70,7 +104,7 @@ impl<R: Rng> Planner<R> {
 			.filter(|status| !self.shunned.contains(&status.miner))
 			.map(|status| Candidate {
 				miner: status.miner,
-				room: room(status, rate),
+				room: self.terms.room(status),
 				preferred: self.preferences.prefer.contains(&status.miner),
 				given: given(status.miner),
 			})
@@ -133,26 +167,6 @@ impl<R: Rng> Planner<R> {
 	}
 }
 
-/// What a byte requires in collateral, in billionths, as the miners' present load shows it.
-fn collateral_rate(miners: &[MinerStatus]) -> u128 {
-	let rate = |status: &MinerStatus| {
-		let used = u128::from(status.held.saturating_add(status.reserved));
-		status.required.saturating_mul(1_000_000_000).checked_div(used)
-	};
-	miners.iter().filter_map(rate).max().unwrap_or(0)
-}
-
-/// The bytes a miner can be given: what it offers, what it may grow by, what its collateral covers.
-/// The chain has the last word.
-fn room(status: &MinerStatus, rate: u128) -> u64 {
-	let used = status.held.saturating_add(status.reserved);
-	let offered = status.declared.saturating_sub(used);
-	let Some(uncovered) = status.collateral.checked_sub(status.required) else { return 0 };
-	let covered = uncovered.saturating_mul(1_000_000_000).checked_div(rate);
-	let covered = covered.map_or(u64::MAX, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
-	offered.min(GROWTH.max(status.held)).min(covered)
-}
-
 /// There are too few miners that take data, are allowed by the preferences and have room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
@@ -179,7 +193,7 @@ mod tests {
 	}
 
 	fn planner(miners: &[MinerStatus], preferences: Preferences) -> Planner<StdRng> {
-		Planner::new(miners, preferences, StdRng::seed_from_u64(1))
+		Planner::new(Terms::default(), miners, preferences, StdRng::seed_from_u64(1))
 	}
 
 	fn ids(ids: impl IntoIterator<Item = u32>) -> BTreeSet<MinerId> {
@@ -230,18 +244,31 @@ mod tests {
 	}
 
 	#[test]
-	fn only_serving_miners_with_room_and_collateral_are_chosen() {
+	fn only_serving_miners_with_room_are_chosen() {
 		let mut all = miners(6);
 		all[0].standing = MinerStanding::Suspended;
 		all[1].standing = MinerStanding::Leaving;
 		all[2].declared = 999;
-		all[3].collateral = 4;
-		all[3].required = 5;
-		let error = planner(&all, Preferences::default()).segment(3, 1000).expect_err("too few");
-		assert_eq!(error.found, 2);
-		// 1000 bytes require 1: with 5 left over, 5000 bytes.
-		all[4] = MinerStatus { held: 1000, required: 1, collateral: 6, ..all[4].clone() };
-		assert_eq!(room(&all[4], collateral_rate(&all)), 5000);
+		let error = planner(&all, Preferences::default()).segment(4, 1000).expect_err("too few");
+		assert_eq!(error.found, 3);
+	}
+
+	#[test]
+	fn room_is_what_offer_growth_and_collateral_allow() {
+		const GIB: u64 = 1 << 30;
+		let terms = Terms { collateral_base: 10, collateral_per_gib: 2, room_floor: 8 * GIB };
+		let status = MinerStatus { declared: 100 * GIB, collateral: 1000, ..miner(1) };
+		let room = |status: &MinerStatus| terms.room(status) / GIB;
+		assert_eq!(room(&status), 8);
+		assert_eq!(room(&MinerStatus { reserved: 3 * GIB, ..status.clone() }), 5);
+		assert_eq!(room(&MinerStatus { held: 20 * GIB, ..status.clone() }), 20);
+		assert_eq!(room(&MinerStatus { held: 95 * GIB, ..status.clone() }), 5);
+		// The base and 2 per GiB: 20 covers five GiB, held and reserved ones among them.
+		assert_eq!(room(&MinerStatus { collateral: 20, ..status.clone() }), 5);
+		assert_eq!(room(&MinerStatus { collateral: 20, held: 4 * GIB, ..status.clone() }), 1);
+		assert_eq!(room(&MinerStatus { collateral: 20, held: 6 * GIB, ..status.clone() }), 0);
+		assert_eq!(room(&MinerStatus { collateral: 9, ..status.clone() }), 0);
+		assert_eq!(Terms::default().room(&status), 100 * GIB);
 	}
 
 	#[test]
@@ -283,8 +310,8 @@ mod tests {
 				..miner(id)
 			}).collect();
 			let preferences = Preferences { avoid: ids(avoid), ..Preferences::default() };
-			let mut planner =
-				Planner::new(&all, preferences.clone(), StdRng::seed_from_u64(seed));
+			let random = StdRng::seed_from_u64(seed);
+			let mut planner = Planner::new(Terms::default(), &all, preferences.clone(), random);
 			let mut left = rooms.clone();
 			while let Ok(holders) = planner.segment(fragments, 1000) {
 				let distinct: BTreeSet<_> = holders.iter().copied().collect();

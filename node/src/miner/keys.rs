@@ -169,10 +169,8 @@ mod tests {
 			.try_into()
 			.expect("64 bytes");
 		assert!(ed25519::Pair::verify(&signature.into(), &bytes, &pair.public()));
-		let hot: [u8; 64] = hex::decode(&proofs.hot_proof[2..])
-			.expect("hexadecimal")
-			.try_into()
-			.expect("64 bytes");
+		let hot: [u8; 64] =
+			hex::decode(&proofs.hot_proof[2..]).expect("hexadecimal").try_into().expect("64 bytes");
 		let key = keystore.sr25519_public_keys(KEY_TYPE)[0];
 		assert!(sr25519::Pair::verify(&hot.into(), &bytes, &key));
 	}

@@ -14,17 +14,13 @@ pub use mailbox::RingingStorage;
 
 use crate::{cli::MinerConfig, service::FullClient};
 use planaria_engine::{Chain, Engine, EngineConfig, EngineHandle, Service};
-use planaria_store::{DiskConfig, DiskStore, FragmentStore, OpenError};
+use planaria_store::{DiskOptions, DiskStore, FragmentStore, OpenError};
 use planaria_transfer::{BindError, EndpointConfig, PeerAddr, Server, Transfer, TransferConfig};
 use sc_service::{ChainType, Error as ServiceError, SpawnTaskHandle};
 use sp_consensus::SyncOracle;
 use sp_core::offchain::OffchainStorage;
 use sp_keystore::KeystorePtr;
-use std::{
-	path::PathBuf,
-	sync::Arc,
-	time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use substrate_prometheus_endpoint::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -94,12 +90,12 @@ where
 	O: SyncOracle + Send + Sync + 'static,
 {
 	keys::ensure_hot_key(&deps.keystore)?;
-	let key_file =
-		config.endpoint_key_file.unwrap_or_else(|| deps.base_path.join("transfer.key"));
+	let key_file = config.endpoint_key_file.unwrap_or_else(|| deps.base_path.join("transfer.key"));
 	let secret_key = keys::endpoint_key(&key_file)?;
 
 	let capacity = config.capacity.bytes();
-	let store = DiskStore::open(&config.store, DiskConfig::new(capacity))?;
+	let options = DiskOptions { rebuild: config.rebuild_store, ..DiskOptions::new(capacity) };
+	let store = DiskStore::open(&config.store, options)?;
 	let store: Arc<dyn FragmentStore> = Arc::new(store);
 
 	let (chain, follow) = NodeChain::new(deps.client, deps.keystore.clone(), deps.sync);

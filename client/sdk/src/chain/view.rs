@@ -4,7 +4,7 @@
 //! The state at one block.
 
 use super::{Block, Chain, ChainError};
-use crate::AccountId32;
+use crate::{AccountId32, placement::Terms};
 use codec::{Decode, DecodeAll, Encode};
 use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId};
 use planaria_runtime_api::{
@@ -91,6 +91,24 @@ impl View {
 	/// The network as a whole.
 	pub async fn network(&self) -> Result<NetworkStatus, ChainError> {
 		self.call("MinersApi_network", ()).await
+	}
+
+	/// The terms on which miners get new data.
+	pub async fn terms(&self) -> Result<Terms, ChainError> {
+		#[derive(DecodeAsType)]
+		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+		struct Params {
+			collateral_base: u128,
+			collateral_per_gib: u128,
+			room_floor: u64,
+		}
+		let error = |error: subxt::Error| ChainError::subxt(self.chain.url(), error);
+		let at = self.chain.at(self.block).await?;
+		let address = subxt::dynamic::storage::<(), Params>("Miners", "Parameters");
+		let value = at.storage().fetch(address, ()).await.map_err(|e| error(e.into()))?;
+		let params = value.decode().map_err(|e| error(e.into()))?;
+		let Params { collateral_base, collateral_per_gib, room_floor } = params;
+		Ok(Terms { collateral_base, collateral_per_gib, room_floor })
 	}
 
 	/// A file.

@@ -139,7 +139,8 @@ pub async fn put<O: Orders, T: Transport>(
 	progress(PutEvent::Committed(*source.id()));
 	let miners = patiently(|| orders.miners()).await?;
 	let random = StdRng::from_rng(&mut rand::rng());
-	let planner = Planner::new(&miners, options.preferences.clone(), random);
+	let terms = patiently(|| orders.terms()).await?;
+	let planner = Planner::new(terms, &miners, options.preferences.clone(), random);
 	let peers = miners.iter().map(|miner| (miner.miner, peer(miner))).collect();
 	let put = Putting {
 		orders,

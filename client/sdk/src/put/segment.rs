@@ -8,7 +8,7 @@ use crate::{
 	Orders, Transport,
 	progress::PutEvent,
 	retry::{Attempts, Step},
-	transport::{Put, TransferError},
+	transport::{Put, PutOutcome, TransferError},
 };
 use futures::{StreamExt, stream::FuturesUnordered};
 use planaria_primitives::MinerId;
@@ -34,8 +34,12 @@ pub struct Work {
 
 /// How the attempts with one holder ended.
 enum End {
-	Done,
-	Replace { reason: String, shun: bool },
+	/// So many bytes were sent; none where it had the fragment already.
+	Done(Option<u32>),
+	Replace {
+		reason: String,
+		shun: bool,
+	},
 	GiveUp(String),
 }
 
@@ -74,7 +78,7 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 			while let Some((put, miner, end)) = offers.next().await {
 				let index = put.name.index;
 				match end {
-					End::Done => self.note_sent(put, miner),
+					End::Done(sent) => self.note_sent(put, miner, sent),
 					End::Replace { reason, shun } => {
 						if shun {
 							lock(&self.planner).shun(miner);
@@ -115,7 +119,13 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 			let outcome: Result<_, TransferError> = self.transport.put(&peer, put).await;
 			debug!(fragment = %put.name, miner = miner.0, ?outcome, "offered");
 			match attempts.judge(&outcome) {
-				Step::Done => return (put, miner, End::Done),
+				Step::Done => {
+					let sent = match outcome {
+						Ok(PutOutcome::Stored { sent }) => Some(sent),
+						_ => None,
+					};
+					return (put, miner, End::Done(sent));
+				},
 				Step::Again(wait) => sleep(wait).await,
 				Step::Replace { reason, shun } => {
 					return (put, miner, End::Replace { reason, shun });
@@ -125,14 +135,16 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		}
 	}
 
-	fn note_sent(&self, put: &Put, miner: MinerId) {
+	fn note_sent(&self, put: &Put, miner: MinerId, sent: Option<u32>) {
 		let (segment, index) = (put.name.segment, put.name.index);
 		let bytes = put.fragment.len();
 		let fragments = usize::from(self.source.spec().fragments());
 		lock(&self.sent).entry(segment).or_insert_with(|| vec![MinerId::NOBODY; fragments])
 			[usize::from(index)] = miner;
-		self.sent_fragments.fetch_add(1, Ordering::Relaxed);
-		self.sent_bytes.fetch_add(u64::from(bytes), Ordering::Relaxed);
+		if let Some(sent) = sent {
+			self.sent_fragments.fetch_add(1, Ordering::Relaxed);
+			self.sent_bytes.fetch_add(u64::from(sent), Ordering::Relaxed);
+		}
 		(self.progress)(PutEvent::Sent { segment, index, miner, bytes });
 	}
 

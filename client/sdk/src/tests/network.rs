@@ -8,6 +8,7 @@ use crate::{
 	AccountId32, ChainError, Ledger, Orders, TransferTransport,
 	chain::Refusal,
 	ledger::NewOrder,
+	placement::Terms,
 	transport::{TransportOptions, peer},
 };
 use async_trait::async_trait;
@@ -99,6 +100,10 @@ impl Ledger for Fake {
 
 	async fn miners(&self) -> Result<Vec<MinerStatus>, ChainError> {
 		Ok(self.state().miners.values().cloned().collect())
+	}
+
+	async fn terms(&self) -> Result<Terms, ChainError> {
+		Ok(Terms::default())
 	}
 
 	async fn file(&self, file: FileIndex) -> Result<Option<FileStatus>, ChainError> {

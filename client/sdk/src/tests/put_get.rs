@@ -3,7 +3,8 @@
 
 use super::network::{Manner, Network};
 use crate::{
-	Destination, GetError, GetOptions, GetReport, PutError, PutOptions, PutReport, Target, get,
+	Destination, GetError, GetOptions, GetReport, Preferences, PutError, PutOptions, PutReport,
+	Target, get,
 	progress::{self, GetEvent, PutEvent},
 	put,
 	retry::Patience,
@@ -150,10 +151,7 @@ async fn holders_that_do_not_take_a_fragment_are_replaced() {
 	let file = content(200_000);
 	let told = Arc::new(Mutex::new(Vec::new()));
 	let listener = told.clone();
-	let prefer = crate::Preferences {
-		prefer: [3, 4, 5, 6].map(MinerId).into(),
-		..crate::Preferences::default()
-	};
+	let prefer = Preferences { prefer: [3, 4, 5, 6].map(MinerId).into(), ..Preferences::default() };
 	let stored = put(
 		Arc::new(network.chain.clone()),
 		network.transport.clone(),
@@ -181,30 +179,22 @@ async fn holders_that_do_not_take_a_fragment_are_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_never_confirms_is_replaced() {
-	let mut network = Network::new(2).await;
-	network.join(2, Manner::Silent).await;
+	let mut network = Network::new(3).await;
+	network.join(3, Manner::Silent).await;
 	let file = content(1000);
-	// The third is needed at first; then another joins.
-	let options =
-		PutOptions { confirm_within: Duration::from_millis(100), ..options(CodingParams::LEAN) };
-	let (joining, stored) = {
-		let chain = Arc::new(network.chain.clone());
-		let transport = network.transport.clone();
-		let path = file.path.clone();
-		let task =
-			tokio::spawn(
-				async move { put(chain, transport, &path, options, progress::silent()).await },
-			);
-		network.join(3, Manner::Honest).await;
-		((), task.await.expect("no panic"))
+	let prefer = Preferences { prefer: [MinerId(3)].into(), ..Preferences::default() };
+	let options = PutOptions {
+		preferences: prefer,
+		confirm_within: Duration::from_millis(100),
+		..options(CodingParams::LEAN)
 	};
-	let () = joining;
-	let stored = stored.expect("stored");
-	assert!(stored.active && stored.replaced <= 1);
+	let stored = store(&network, &file.path, options).await.expect("stored");
+	assert!(stored.active);
+	// Its holder was offered the fragment once more first, and had it.
+	assert_eq!((stored.replaced, stored.sent_fragments), (1, 4));
 	let state = network.chain.state();
-	let holders: Vec<_> =
-		state.segments[&(stored.file, 0)].fragments.iter().map(|f| f.holder).collect();
-	assert!(!holders.contains(&Some(MinerId(2))), "{holders:?}");
+	let holders = &state.segments[&(stored.file, 0)].fragments;
+	assert!(holders.iter().all(|fragment| fragment.holder != Some(MinerId(3))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,9 @@
 
 //! The questions this node answers beside the standard ones.
 
+mod planaria;
+
+use crate::miner::Miner;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
 use jsonrpsee::RpcModule;
 use planaria_runtime::{Block, BlockNumber, Hash};
@@ -22,6 +25,7 @@ pub struct Deps {
 	pub keystore: KeystorePtr,
 	pub babe_worker: BabeWorkerHandle<Block>,
 	pub grandpa: GrandpaDeps,
+	pub miner: Option<Miner>,
 }
 
 /// What the answers about finality need.
@@ -39,14 +43,17 @@ pub fn create(
 	executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>> {
 	use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
+	use planaria::{MinerAnswers, MinerRpcServer, NetworkAnswers, NetworkRpcServer};
 	use sc_consensus_babe_rpc::{Babe, BabeApiServer};
 	use sc_consensus_grandpa_rpc::{Grandpa, GrandpaApiServer};
 	use substrate_frame_rpc_system::{System, SystemApiServer};
 
-	let Deps { client, pool, select_chain, keystore, babe_worker, grandpa } = deps;
+	let Deps { client, pool, select_chain, keystore, babe_worker, grandpa, miner } = deps;
 	let GrandpaDeps { voter_state, authority_set, justifications, proofs } = grandpa;
 
 	let mut module = RpcModule::new(());
+	module.merge(MinerAnswers { miner, executor: executor.clone() }.into_rpc())?;
+	module.merge(NetworkAnswers { client: client.clone() }.into_rpc())?;
 	module.merge(System::new(client.clone(), pool).into_rpc())?;
 	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 	module.merge(Babe::new(client, babe_worker, keystore, select_chain).into_rpc())?;
