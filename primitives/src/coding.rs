@@ -60,7 +60,7 @@ impl CodingParams {
 
 	/// `bitdust:N`: as many parity as source fragments, N/2 of each (seed 001).
 	pub const fn bitdust(n: u8) -> Result<Self, CodingError> {
-		if n % 2 != 0 { Err(CodingError::OddCount) } else { Self::new(n / 2, n / 2) }
+		if !n.is_multiple_of(2) { Err(CodingError::OddCount) } else { Self::new(n / 2, n / 2) }
 	}
 
 	/// Whether these parameters are sound.

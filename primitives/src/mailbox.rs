@@ -18,6 +18,9 @@
 //! Every value is at most [`MAX_VALUE_LEN`] long and begins with [`VERSION`]. A value that is too
 //! long, of another version or not decodable is as if it were not there.
 
+// The derives of the codec cast the variants' indices, which are constants.
+#![allow(clippy::cast_possible_truncation)]
+
 use crate::{FragmentId, FragmentName, FragmentProof, MinerId, Tick};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, Encode};

@@ -281,7 +281,7 @@ mod tests {
 		let largest = CodingParams::new(32, 32).expect("valid");
 		let spec = FileSpec::new(largest.segment_capacity() << 20, largest).expect("valid");
 		assert_eq!(FragmentProof::len_for(&spec, 0, 0, 0), FragmentProof::MAX_LEN);
-		assert!(FragmentProof::MAX_LEN <= 2300);
+		const { assert!(FragmentProof::MAX_LEN <= 2300) };
 	}
 
 	#[test]

@@ -3,6 +3,9 @@
 
 //! The chain's record of a segment.
 
+// The derives of the codec cast the variants' indices, which are constants.
+#![allow(clippy::cast_possible_truncation)]
+
 use crate::{FileIndex, MinerId};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};

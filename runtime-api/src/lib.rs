@@ -8,6 +8,8 @@
 //! most [`MAX_PAGE`]; the order of keys is the chain's own, and a page shorter than its limit is
 //! the last. polkadot.js shows the calls as `api.call.minersApi`, `filesApi` and `restoreApi`.
 
+// The derives of the codec cast the variants' indices, which are constants.
+#![allow(clippy::cast_possible_truncation)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

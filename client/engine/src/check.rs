@@ -26,7 +26,7 @@ const MAX_FOUND: usize = 1 << 16;
 /// The store compared with the chain.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Compared {
-	/// Confirmed as this miner's in finalized state, but not whole here.
+	/// Confirmed as this miner's on the best block, but not whole here.
 	pub(crate) missing: Vec<FragmentName>,
 	/// Here and assigned to this miner, but not confirmed on the best block.
 	pub(crate) unconfirmed: Vec<FragmentName>,
@@ -74,7 +74,7 @@ pub(crate) async fn compare(
 	}
 	let mut after = None;
 	loop {
-		let page = chain.segments(At::Finalized, after, SCAN_PAGE).await?;
+		let page = chain.segments(At::Best, after, SCAN_PAGE).await?;
 		let Some((last, _)) = page.last() else { break };
 		after = Some(*last);
 		let mine: Vec<FragmentId> = page
@@ -85,7 +85,7 @@ pub(crate) async fn compare(
 			})
 			.collect();
 		for ids in mine.chunks(PAGE) {
-			let records = chain.records(At::Finalized, ids.to_vec()).await?;
+			let records = chain.records(At::Best, ids.to_vec()).await?;
 			let names: Vec<FragmentName> = records
 				.into_iter()
 				.flatten()

@@ -3,6 +3,9 @@
 
 //! The record of a file, what a placement is, and what can be set.
 
+// The derives of the codec cast the variants' indices, which are constants.
+#![allow(clippy::cast_possible_truncation)]
+
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::{Deref, DerefMut, Range};
 use frame_support::{BoundedVec, traits::ConstU32};

@@ -6,6 +6,9 @@
 //! `restore -> files -> miners`, all of them `-> clock`; the callback [`OnSegmentRemoved`] goes
 //! from files up to restore.
 
+// The derives of the codec cast the variants' indices, which are constants.
+#![allow(clippy::cast_possible_truncation)]
+
 use crate::hot_key;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::pallet_prelude::{

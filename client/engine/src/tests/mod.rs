@@ -227,8 +227,8 @@ async fn fragments_of_leaving_miners_and_unclaimed_orders_are_found() {
 	world.open_order(&world.name(2, 0));
 	world.until("all are found", || world.done().found.len() == 3).await;
 	let found = world.done().found;
-	for segment in 0..2 {
-		assert!(found.contains(&world.id(&names[segment])), "{found:?}");
+	for name in &names[..2] {
+		assert!(found.contains(&world.id(name)), "{found:?}");
 	}
 	world.pass(Duration::from_secs(60)).await;
 	assert_eq!(world.done().found.len(), 3);

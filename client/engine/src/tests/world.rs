@@ -6,6 +6,8 @@
 //! Segment `k` is the only segment of file `k`; fragment `i` of it is held by miner `i`, and the
 //! engine under test is miner 0.
 
+#![allow(clippy::cast_possible_truncation)] // small numbers
+
 use crate::{
 	At, Chain, ChainError, Engine, EngineConfig, EngineHandle, Heads, Mailbox, PeerError, Peers,
 	engine::Event, peers::Fetched,
