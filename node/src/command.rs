@@ -96,7 +96,12 @@ pub fn run() -> sc_cli::Result<()> {
 fn run_node(cli: &Cli) -> sc_cli::Result<()> {
 	let miner = cli.miner_config()?;
 	let runner = cli.create_runner(&cli.run)?;
+	let rpc_port_given = cli.run.rpc_params.rpc_port.is_some();
 	runner.run_node_until_exit(|mut config| async move {
+		// Who asked for a port would not find the node at another one.
+		for endpoint in config.rpc.addr.iter_mut().flatten() {
+			endpoint.retry_random_port &= !rpc_port_given;
+		}
 		// Its duties are done there, whether it validates or not.
 		config.offchain_worker.enabled |= miner.is_some();
 		let service = match config.network.network_backend {

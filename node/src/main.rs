@@ -18,6 +18,12 @@ mod miner;
 mod rpc;
 mod service;
 
-fn main() -> sc_cli::Result<()> {
-	command::run()
+fn main() -> std::process::ExitCode {
+	match command::run() {
+		Ok(()) => std::process::ExitCode::SUCCESS,
+		Err(error) => {
+			eprintln!("error: {error}");
+			std::process::ExitCode::FAILURE
+		},
+	}
 }
