@@ -30,7 +30,7 @@ COLLATERAL='1000 PLAN'
 NAMES=(alice bob charlie dave)
 # The peer id that belongs to the node key 00..01.
 BOOT_KEY=0000000000000000000000000000000000000000000000000000000000000001
-BOOTNODE="/ip4/127.0.0.1/tcp/$PORT/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUj2kj6vnc6iDEp"
+BOOTNODE="/ip4/127.0.0.1/tcp/$PORT/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"
 
 usage() { sed -n '5,19s/^# \{0,1\}//p' "$0"; }
 

@@ -63,7 +63,7 @@ install_debian_wasm_target() {
 
 mkdir -p "$CACHE"
 command -v rustup >/dev/null || die "rustup is needed: see https://rustup.rs"
-apt_install protobuf-compiler clang cmake pkg-config libssl-dev jq
+apt_install protobuf-compiler clang cmake pkg-config libssl-dev jq curl
 
 if has_wasm_target "$(rustc --print sysroot)" ||
 	rustup target add wasm32v1-none >"$CACHE/rustup.log" 2>&1; then

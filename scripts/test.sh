@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Planaria developers
+#
+# Sets up the machine, builds everything and runs every test, the whole-network tests included.
+#
+# Usage: scripts/test.sh [build|clients|chain|network ...]     (default: all of them, in this order)
+#   build    set up the machine, build the node and the command line
+#   clients  the formats, the worker, the client crates, the command line, the node
+#   chain    the pallets and the runtime, with benchmarks and try-runtime
+#   network  networks of real processes on this machine
+
+. "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+chain_packages=(support clock miners files restore)
+
+run_build() { "$ROOT/scripts/build.sh"; }
+
+run_clients() {
+	cargo test --release --locked -p planaria-primitives -p planaria-worker -p planaria-runtime-api \
+		-p planaria-erasure -p planaria-store -p planaria-transfer -p planaria-sdk -p planaria-cli \
+		-p planaria-node
+	# Apart, because its paused clock changes how tokio is built.
+	cargo test --release --locked -p planaria-engine
+}
+
+run_chain() {
+	SKIP_WASM_BUILD=1 cargo test --release --locked --features runtime-benchmarks,try-runtime \
+		"${chain_packages[@]/#/-ppallet-planaria-}" -p planaria-runtime
+}
+
+run_network() { cargo test --release --locked -p planaria-tests -- --test-threads 1 --nocapture; }
+
+case "${1:-}" in
+	-h | --help) sed -n '5,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	"") set -- build clients chain network ;;
+esac
+for part in "$@"; do
+	case "$part" in
+		build | clients | chain | network) ;;
+		*) die "unknown part: $part (see --help)" ;;
+	esac
+	say "== $part"
+	begun=$SECONDS
+	"run_$part"
+	say "== $part: $((SECONDS - begun)) s"
+done

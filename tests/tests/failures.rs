@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! Crashes, damage and wrong input, against real processes.
+
+use anyhow::{Context, Result, ensure};
+use planaria_tests::{Network, binary, content, until};
+use serde_json::json;
+use std::{
+	fs,
+	io::{Seek, SeekFrom, Write},
+	process::Command,
+};
+
+const MIB: usize = 1 << 20;
+
+/// What was acknowledged survives a kill, a missing manifest and a restart; what was not is put
+/// again by the same command.
+#[test]
+fn a_killed_miner_loses_nothing_that_it_acknowledged() -> Result<()> {
+	let network = Network::up(44000, 3)?;
+	let bytes = content(1, 40 * MIB);
+	let file = network.put(&bytes, "lean")?;
+	let held = network.fragments_on_chain(0)?;
+	ensure!(held > 0, "with three miners each holds something");
+
+	network.kill(0)?;
+	// With one of three gone, the two others are enough.
+	network.check_get(&file, &bytes)?;
+
+	fs::write(network.store(0).join("manifest.redb"), b"not a manifest")?;
+	network.start(0, "16GiB")?;
+	let stored = network.rpc(0, "miner_fragments", &json!([null, 256]))?;
+	ensure!(stored.as_array().map(Vec::len) == Some(usize::try_from(held)?), "{stored}");
+	network.check_get(&file, &bytes)?;
+
+	// The other two are stopped: nothing can be restored, and the error says so.
+	network.stop(1)?;
+	network.stop(2)?;
+	let output = network.planaria_raw(&["get", &file, "-o", "/dev/null", "--force"])?;
+	ensure!(output.status.code() == Some(6), "{output:?}");
+	network.start(1, "16GiB")?;
+	network.check_get(&file, &bytes)?;
+
+	// The one that is still stopped is healed of a deleted fragment as soon as it is back.
+	let lost = network.fragment_files(2)?.into_iter().next().context("it holds something")?;
+	fs::remove_file(&lost)?;
+	network.start(2, "16GiB")?;
+	network.rpc(2, "miner_check", &json!([]))?;
+	until("the deleted fragment is rebuilt", || Ok(lost.exists()))?;
+	network.check_get(&file, &bytes)
+}
+
+/// A miner never hands out wrong bytes, and a reader takes none.
+#[test]
+fn a_damaged_fragment_is_neither_served_nor_taken() -> Result<()> {
+	let network = Network::up(44400, 3)?;
+	let bytes = content(2, 20 * MIB);
+	let file = network.put(&bytes, "lean")?;
+	for path in network.fragment_files(0)? {
+		let mut fragment = fs::OpenOptions::new().write(true).open(path)?;
+		fragment.seek(SeekFrom::Start(1000))?;
+		fragment.write_all(b"damage")?;
+	}
+	// Reading finds the damage before any self-check does.
+	network.check_get(&file, &bytes)?;
+	network.rpc(0, "miner_check", &json!([]))?;
+	until("all of it is rebuilt", || {
+		let status = network.rpc(0, "miner_status", &json!([]))?;
+		let rebuilt = status["engine"]["totals"]["rebuilt"].as_u64();
+		Ok(status["store"]["broken"] == 0 && rebuilt >= Some(1))
+	})?;
+	for path in network.fragment_files(0)? {
+		let name = path.file_name().and_then(|name| name.to_str()).context("a hash")?;
+		let hash = blake3::hash(&fs::read(&path)?);
+		ensure!(hash.to_hex().as_str() == name, "a fragment is not what its name says");
+	}
+	network.check_get(&file, &bytes)
+}
+
+/// Wrong input gets a clear error and the right exit code, and changes nothing.
+#[test]
+fn wrong_input_is_refused_with_a_reason() -> Result<()> {
+	let network = Network::up(44800, 3)?;
+	let refused = |arguments: &[&str], code: i32, reason: &str| -> Result<()> {
+		let output = network.planaria_raw(arguments)?;
+		let said = String::from_utf8_lossy(&output.stderr).into_owned();
+		ensure!(output.status.code() == Some(code), "{arguments:?}: {output:?}");
+		ensure!(said.contains(reason), "{arguments:?} does not say {reason}: {said}");
+		Ok(())
+	};
+	refused(&["get", "99", "-o", "/dev/null", "--force"], 3, "no such file")?;
+	refused(&["put", "/nonexistent", "--key", "//Alice"], 1, "/nonexistent")?;
+	refused(&["put", "/etc/passwd", "--coding", "standard", "--key", "//Alice"], 1, "miners")?;
+	refused(&["miner", "exit", "--stash", "//Nobody"], 4, "")?;
+	refused(&["--url", "ws://127.0.0.1:1", "chain", "info"], 5, "127.0.0.1:1")?;
+
+	// A second node on the same store.
+	let node = binary("planaria-node")?;
+	let data = tempfile::tempdir()?;
+	let second = |arguments: &[&str]| -> Result<String> {
+		let output = Command::new(&node)
+			.args(["--chain", "dev", "--no-mdns", "--no-prometheus", "--no-telemetry"])
+			.args(["--listen-addr", "/ip4/127.0.0.1/tcp/0", "--rpc-port", "45199", "--base-path"])
+			.arg(data.path())
+			.args(arguments)
+			.output()?;
+		ensure!(!output.status.success(), "{arguments:?} should not run");
+		Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+	};
+	let store = network.store(0);
+	let store = store.to_str().context("a path of plain text")?;
+	let mine = ["--miner", "--capacity", "1GiB", "--transfer-listen"];
+	let said = second(&[&mine[..], &["127.0.0.1:0", "--store", store]].concat())?;
+	ensure!(said.contains("in use by another process"), "{said}");
+	// A second endpoint on the same port.
+	let other = data.path().join("store");
+	let other = other.to_str().context("a path of plain text")?;
+	let said = second(&[&mine[..], &["127.0.0.1:45100", "--store", other]].concat())?;
+	ensure!(said.contains("--transfer-listen"), "{said}");
+	Ok(())
+}
