@@ -10,8 +10,8 @@
 //! **opens** a restore order for it. The order is **unclaimed**: everybody sees that the fragment
 //! is to be restored. Dave **claims** it. He has the room, holds nothing else of that segment, and
 //! has one claim period to finish. He fetches the other two fragments, rebuilds the third, and
-//! declares it **ready**, with whatever else he restored meanwhile. The beacon of the next block,
-//! which he could not know, says which chunks of which of them he has to prove. He **reports** the
+//! declares it **ready**, with whatever else he restored meanwhile. The beacon of the second
+//! block after that, which nobody could know, says which chunks of which of them he has to prove. He **reports** the
 //! proofs, the chain checks them against the file's id, and Dave holds the fragment.
 //!
 //! Had Dave done nothing, his claim would have **expired**: the order is open to others, he pays
@@ -278,7 +278,7 @@ pub mod pallet {
 		BatchReady {
 			/// The miner.
 			miner: MinerId,
-			/// The block; the beacon of the next one is the seed.
+			/// The block; the beacon of the second one after it is the seed.
 			at: u32,
 			/// How many fragments.
 			count: u32,
@@ -399,7 +399,7 @@ pub mod pallet {
 		TooThin,
 		/// The miner has declared nothing ready.
 		NoBatch,
-		/// The seed of the batch is the beacon of the next block.
+		/// The seed of the batch is the beacon of the second block after it.
 		SeedUnknown,
 		/// The beacon of the batch is forgotten: declare it ready again.
 		BatchTooOld,
@@ -506,7 +506,7 @@ pub mod pallet {
 		///
 		/// ## Details
 		/// They are the miner's batch from now on, to be proven by `report` while the beacon of
-		/// the next block is kept. An earlier batch that was not reported is dropped; if its seed
+		/// the second block after this one is kept. An earlier batch that was not reported is dropped; if its seed
 		/// is known, that costs the fee for a wrong proof. Deadlines stay what they are. No items
 		/// at all drop the batch.
 		///

@@ -24,7 +24,10 @@ pub const MAX_PROOFS: u32 = 24;
 pub const THIN_SPARE: i16 = 1;
 
 /// How many blocks after a batch was declared ready its seed is drawn.
-pub const SEED_DELAY: u32 = 1;
+///
+/// Two, because the author of a block knows the next one's beacon before it decides what goes into
+/// its block: with one, a miner that is also a validator could choose its sample.
+pub const SEED_DELAY: u32 = 2;
 
 /// How many blocks old the beacon may be that a cancellation is proven by.
 pub const CANCEL_BLOCKS: u32 = 16;
@@ -169,7 +172,7 @@ impl DerefMut for Order {
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Batch {
-	/// The block it was declared ready in. Its seed is the beacon of the next one.
+	/// The block it was declared ready in. Its seed is the beacon of the second after it.
 	pub at: u32,
 	/// The fragments, each at the position that the sample names it by.
 	pub fragments: ReadyFragments,

@@ -53,9 +53,9 @@ fn a_batch_is_recorded_and_deadlines_stay() {
 			let deadline = 1 + PERIOD;
 			assert_eq!(state(*fragment), Some(OrderState::Ready { by: MinerId(20), deadline }));
 		}
-		// What it will have to prove is known from the next block on.
+		// What it will have to prove is known from the second block after it on.
 		assert_eq!(Restore::asked(&recorded), None);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		assert_eq!(Restore::asked(&recorded).map(|asked| asked.len()), Some(3));
 	});
 }
@@ -98,7 +98,7 @@ fn thin_segments_are_always_proven() {
 		all.insert(4, thin_fragment);
 		ready(20, &all);
 		assert_eq!(batch(20).thin, 1 << 4);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		let asked = Restore::asked(&batch(20)).expect("known");
 		assert!(asked.iter().any(|(fragment, _)| *fragment == thin_fragment));
 	});
@@ -127,7 +127,7 @@ fn a_batch_never_needs_more_proofs_than_a_report_carries() {
 		ready(20, &mixed);
 		assert_eq!(failures(), [(28, Error::<Test>::TooThin.into())]);
 		for _ in 0..20 {
-			next_block();
+			blocks(crate::SEED_DELAY);
 			Chosen::insert(
 				batch(20).seed_block(),
 				sp_io::hashing::blake2_256(&Ticks::get().encode()),
@@ -148,14 +148,14 @@ fn another_batch_replaces_the_first_and_costs_a_fee_once_the_seed_is_known() {
 		assert!(matches!(state(fragments[0]), Some(OrderState::Claimed { .. })));
 		events();
 
-		next_block();
+		blocks(crate::SEED_DELAY);
 		ready(20, &fragments[2..]);
 		assert_eq!(miner(20).wrong, 1);
 		assert_eq!(
 			events(),
 			[
 				Event::BatchDropped { miner: MinerId(20), at: 1 },
-				Event::BatchReady { miner: MinerId(20), at: 2, count: 2 },
+				Event::BatchReady { miner: MinerId(20), at: 1 + crate::SEED_DELAY, count: 2 },
 			]
 		);
 		assert!(matches!(state(fragments[1]), Some(OrderState::Claimed { .. })));
@@ -173,7 +173,7 @@ fn a_batch_whose_seed_is_forgotten_is_replaced_for_nothing() {
 		assert_ok!(Restore::set_params(RuntimeOrigin::root(), params));
 		let (_, fragments) = claimed(2);
 		ready(20, &fragments);
-		blocks_without_agenda(256);
+		blocks_without_agenda(255 + crate::SEED_DELAY);
 		assert!(Restore::batch_of(MinerId(20)).is_some());
 		blocks_without_agenda(1);
 		assert_eq!(Restore::batch_of(MinerId(20)), None);
@@ -220,13 +220,13 @@ fn duties_are_let_in_only_where_they_can_have_an_effect() {
 		ready(20, &fragments);
 		assert_eq!(authorize(ready_call(&[], 2)), Ok(()));
 		assert_eq!(authorize(report_call(3, 2)), refused(InvalidTransaction::Future));
-		next_block();
+		blocks(crate::SEED_DELAY);
 		assert_eq!(authorize(report_call(3, 2)), Ok(()));
 		assert_eq!(authorize(report_call(4, 2)), refused(InvalidTransaction::BadProof));
 		assert_eq!(authorize(report_call(3, 0)), stale());
 		blocks(PERIOD + 1);
 		assert_eq!(authorize(ready_call(&[fragments[0]], 2)), stale());
-		blocks_without_agenda(256);
+		blocks_without_agenda(255 + crate::SEED_DELAY);
 		assert_eq!(authorize(report_call(3, 2)), stale());
 	});
 }
@@ -259,7 +259,7 @@ fn a_duty_brings_an_absent_claimer_back() {
 		let (files, fragments) = claimed(2);
 		set_standing(20, Standing::Absent);
 		ready(20, &fragments);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		report(20, proofs(20, &files.iter().collect::<Vec<_>>()));
 		assert_eq!(holder(fragments[0]), Some(MinerId(20)));
 		assert_eq!(miner(20).standing, Standing::Serving);

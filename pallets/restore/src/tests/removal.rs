@@ -80,7 +80,7 @@ fn a_batch_outlives_some_of_its_fragments() {
 		files[0].remove_segment(0);
 		check();
 		assert_eq!(batch(20).fragments.len(), 3);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		report(20, proofs(20, &files.iter().collect::<Vec<_>>()));
 		assert_eq!(miner(20).fragments, 2);
 		assert_eq!(miner(20).wrong, 0);

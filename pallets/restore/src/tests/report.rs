@@ -22,7 +22,7 @@ fn batched(count: u32) -> (Vec<TestFile>, Vec<FragmentId>) {
 	let files = standard(count);
 	let fragments = claimed(&files);
 	ready(20, &fragments);
-	next_block();
+	blocks(crate::SEED_DELAY);
 	events();
 	(files, fragments)
 }
@@ -94,7 +94,7 @@ fn a_report_cannot_be_replayed() {
 		assert_ok!(Restore::open(by(20), list([fragments[0]])));
 		assert_ok!(Restore::claim(by(30), list([fragments[0]])));
 		ready(30, &fragments[..1]);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		events();
 		report(20, proofs);
 		assert_eq!(events(), [Event::ReportFailed { miner: MinerId(20), error }]);
@@ -184,14 +184,14 @@ fn proofs_of_other_things_prove_nothing() {
 			assert_ok!(Restore::open(by(3), list([fragment])));
 			assert_ok!(Restore::claim(by(20), list([fragment])));
 			ready(20, &[fragment]);
-			next_block();
+			blocks(crate::SEED_DELAY);
 			let (_, chunk) = Restore::asked(&batch(20)).expect("known")[0];
 			report(20, vec![wrong(&file, &other, chunk)]);
 			assert_eq!(holder(fragment), Some(MinerId(3)), "{number}");
 			assert_eq!(miner(20).wrong, 1);
 			// The right one does.
 			ready(20, &[fragment]);
-			next_block();
+			blocks(crate::SEED_DELAY);
 			report(20, proofs(20, &[&file]));
 			assert_eq!(holder(fragment), Some(MinerId(20)));
 		});
@@ -221,7 +221,7 @@ fn the_seed_is_not_known_in_the_block_of_the_batch() {
 		assert_eq!(events(), [Event::ReportFailed { miner: MinerId(20), error }]);
 		// That was too early, not wrong: the batch is still there.
 		assert_eq!(miner(20).wrong, 0);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		report(20, all_proofs(&files));
 		assert_eq!(holder(fragments[1]), Some(MinerId(20)));
 	});
@@ -235,7 +235,7 @@ fn a_batch_whose_seed_is_forgotten_must_be_declared_again() {
 		let files = standard(2);
 		let fragments = claimed(&files);
 		ready(20, &fragments);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		let late = all_proofs(&files);
 		blocks_without_agenda(256);
 		events();
@@ -258,12 +258,12 @@ fn an_expired_claim_is_not_credited_and_the_others_are() {
 			assert_ok!(Restore::claim(by(20), list([fragments[0]])));
 			blocks(5);
 			assert_ok!(Restore::claim(by(20), list([fragments[1]])));
-			blocks(PERIOD - 5);
+			blocks(PERIOD - 4 - crate::SEED_DELAY);
 			ready(20, &fragments);
 			if agenda {
-				next_block()
+				blocks(crate::SEED_DELAY)
 			} else {
-				blocks_without_agenda(1)
+				blocks_without_agenda(crate::SEED_DELAY)
 			}
 			events();
 			// Both are proven: what was declared ready is there, whether in time or not.
@@ -296,7 +296,7 @@ fn nobody_is_credited_for_what_another_claims_now() {
 		let fragments = claimed(&files);
 		blocks(PERIOD);
 		ready(20, &fragments);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		assert_ok!(Restore::claim(by(21), list([fragments[0]])));
 		report(20, all_proofs(&files));
 		assert!(matches!(state(fragments[0]), Some(OrderState::Claimed { by: MinerId(21), .. })));
@@ -380,7 +380,7 @@ fn a_sibling_that_was_placed_with_the_claimer_meanwhile_is_respected() {
 		assert_ok!(Restore::open(by(1), list([fragment])));
 		assert_ok!(Restore::claim(by(20), list([fragment])));
 		ready(20, &[fragment]);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		// Its storage order places fragment 0 anew.
 		let mut segment = Segments::get(fragment.segment).expect("stored");
 		segment.holders.set(0, MinerId(20));

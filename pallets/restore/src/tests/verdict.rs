@@ -33,7 +33,7 @@ fn cancel(file: &TestFile, index: u8) {
 fn restore(file: &TestFile, fragment: FragmentId, by: u32) {
 	assert_ok!(Restore::claim(self::by(by), list([fragment])));
 	ready(by, &[fragment]);
-	next_block();
+	blocks(crate::SEED_DELAY);
 	report(by, proofs(by, &[file]));
 	assert_eq!(holder(fragment), Some(MinerId(by)));
 }
@@ -118,7 +118,7 @@ fn the_countdown_ends_in_the_verdict() {
 		assert_ok!(Restore::check_segment(by(5), segment));
 		assert!(matches!(verdict(&file), Some(Verdict::Suspected { .. })));
 		events();
-		next_block();
+		blocks(crate::SEED_DELAY);
 		let since = 1 + COUNTDOWN + 1;
 		assert_eq!(verdict(&file), Some(Verdict::Lost { since }));
 		assert_eq!(file.lost(), 1);
@@ -148,7 +148,7 @@ fn anybody_ends_the_countdown_where_the_agenda_is_late() {
 		blocks_without_agenda(COUNTDOWN + 1);
 		assert_ok!(Restore::check_segment(by(5), file.fragment(0, 0).segment));
 		assert!(matches!(verdict(&file), Some(Verdict::Lost { .. })));
-		next_block();
+		blocks(crate::SEED_DELAY);
 		assert_eq!(file.lost(), 1);
 	});
 }
@@ -162,13 +162,13 @@ fn a_late_task_finds_a_segment_that_is_whole_again() {
 		// Restored in the very block in which the countdown has ended.
 		cancel(&file, 1);
 		assert_eq!(verdict(&file), None);
-		next_block();
+		blocks(crate::SEED_DELAY);
 		assert_eq!(file.lost(), 0);
 		// A new suspicion has its own countdown, whatever tasks the first has left.
 		open(&file, &[1]);
 		blocks(COUNTDOWN);
 		assert!(matches!(verdict(&file), Some(Verdict::Suspected { .. })));
-		next_block();
+		blocks(crate::SEED_DELAY);
 		assert!(matches!(verdict(&file), Some(Verdict::Lost { .. })));
 	});
 }
