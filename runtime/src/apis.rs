@@ -321,8 +321,7 @@ sp_api::impl_runtime_apis! {
 		fn benchmark_metadata(
 			extra: bool,
 		) -> (Vec<frame_benchmarking::BenchmarkList>, Vec<frame_support::traits::StorageInfo>) {
-			use crate::benchmarks::*;
-			use crate::AllPalletsWithSystem;
+			use crate::*;
 			use frame_benchmarking::{BenchmarkList, baseline::Pallet as BaselineBench};
 			use frame_support::traits::StorageInfoTrait;
 			use frame_system_benchmarking::{
@@ -337,8 +336,7 @@ sp_api::impl_runtime_apis! {
 		fn dispatch_benchmark(
 			config: frame_benchmarking::BenchmarkConfig,
 		) -> Result<Vec<frame_benchmarking::BenchmarkBatch>, alloc::string::String> {
-			use crate::benchmarks::*;
-			use crate::AllPalletsWithSystem;
+			use crate::*;
 			use frame_benchmarking::{BenchmarkBatch, baseline::Pallet as BaselineBench};
 			use frame_support::traits::WhitelistedStorageKeys;
 			use frame_system_benchmarking::{

@@ -31,9 +31,12 @@ mod wasm {
 #[cfg(feature = "std")]
 pub use wasm::{WASM_BINARY, WASM_BINARY_BLOATY};
 
-pub mod apis;
+// First: `apis` uses the macros it defines.
 #[cfg(feature = "runtime-benchmarks")]
+#[macro_use]
 mod benchmarks;
+
+pub mod apis;
 pub mod configs;
 pub mod offchain;
 pub mod presets;
