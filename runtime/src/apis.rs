@@ -359,6 +359,10 @@ sp_api::impl_runtime_apis! {
 			// A failure here is meant to be seen: this API exists only in test builds.
 			#[allow(clippy::unwrap_used)]
 			let weight = Executive::try_runtime_upgrade(checks).unwrap();
+			if checks.try_state() {
+				#[allow(clippy::unwrap_used)]
+				crate::invariants::check().unwrap();
+			}
 			(weight, crate::configs::system::BLOCK_WEIGHT)
 		}
 
@@ -368,8 +372,16 @@ sp_api::impl_runtime_apis! {
 			signature_check: bool,
 			select: frame_try_runtime::TryStateSelect,
 		) -> Weight {
+			let all = !matches!(select, frame_try_runtime::TryStateSelect::None);
 			#[allow(clippy::unwrap_used)]
-			Executive::try_execute_block(block, state_root_check, signature_check, select).unwrap()
+			let weight =
+				Executive::try_execute_block(block, state_root_check, signature_check, select)
+					.unwrap();
+			if all {
+				#[allow(clippy::unwrap_used)]
+				crate::invariants::check().unwrap();
+			}
+			weight
 		}
 	}
 }

@@ -1,7 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Planaria developers
 
-//! The pallets whose calls can be measured.
+//! The pallets whose calls can be measured, and what their benchmarks need of one another.
+
+use crate::{
+	AccountId, Balance, Balances, Clock, Miners, Runtime, RuntimeHoldReason, System,
+	currency::{EXISTENTIAL_DEPOSIT, UNIT},
+};
+use codec::Encode;
+use frame_benchmarking::account;
+use frame_support::traits::fungible::{Mutate, MutateHold};
+use pallet_planaria_clock as clock;
+use pallet_planaria_files as files;
+use pallet_planaria_miners as miners;
+use pallet_planaria_restore as restore;
+use pallet_planaria_support::{Clock as _, FileState, MinerLedger, Purpose, Standing};
+use planaria_primitives::{FileId, FileSpec, MinerId, Segment, SegmentId, Tick, segment::bit};
+use sp_core::sr25519;
+use sp_io::hashing::blake2_256;
 
 frame_benchmarking::define_benchmarks!(
 	[frame_benchmarking, BaselineBench::<Runtime>]
@@ -14,4 +30,147 @@ frame_benchmarking::define_benchmarks!(
 	[pallet_timestamp, Timestamp]
 	[pallet_transaction_payment, TransactionPayment]
 	[pallet_utility, Utility]
+	[pallet_planaria_clock, Clock]
+	[pallet_planaria_miners, Miners]
+	[pallet_planaria_files, Files]
+	[pallet_planaria_restore, Restore]
 );
+
+/// Sets up in one pallet what the benchmarks of another one need.
+pub struct Helper;
+
+/// Miner number `seed` with its stash, registered at the first time of asking: it offers and has
+/// collateral for as much as one miner may hold.
+fn miner(seed: u32) -> (MinerId, AccountId) {
+	let stash: AccountId = account("miner", seed, 0);
+	if let Some(id) = miners::ByAccount::<Runtime>::get(&stash) {
+		return (id, stash);
+	}
+	let id = miners::NextMiner::<Runtime>::get();
+	miners::NextMiner::<Runtime>::put(MinerId(id.0.saturating_add(1)));
+
+	let declared = <Runtime as miners::Config>::MaxDeclared::get();
+	let params = miners::Parameters::<Runtime>::get();
+	// The penalties and fees of a benchmark come on top.
+	let collateral: Balance = params.required(declared).saturating_add(10_000 * UNIT);
+	let reason: RuntimeHoldReason = miners::HoldReason::Collateral.into();
+	Balances::set_balance(&stash, collateral.saturating_add(100 * EXISTENTIAL_DEPOSIT));
+	Balances::hold(&reason, &stash, collateral).expect("the stash has so much; qed");
+
+	let hot_key = sr25519::Public::from_raw(blake2_256(&("hot", seed).encode()));
+	let endpoint = miners::Endpoint {
+		key: blake2_256(&("endpoint", seed).encode()),
+		addrs: Default::default(),
+	};
+	miners::ByAccount::<Runtime>::insert(&stash, id);
+	miners::ByAccount::<Runtime>::insert(AccountId::from(hot_key), id);
+	miners::ByEndpoint::<Runtime>::insert(endpoint.key, id);
+	let now = Clock::now();
+	let load = miners::MinerLoad { last_seen: now, ..Default::default() };
+	miners::Loads::<Runtime>::insert(id, load);
+	let record = miners::MinerV0 {
+		stash: stash.clone(),
+		payee: stash.clone(),
+		hot_key,
+		endpoint,
+		declared,
+		collateral,
+		registered: now,
+		phase: miners::Phase::Active { suspended: false },
+		absence: None,
+		since: now,
+	};
+	miners::Miners::<Runtime>::insert(id, miners::Miner::V0(record));
+	(id, stash)
+}
+
+impl miners::benchmarking::BenchmarkHelper for Helper {
+	fn set_tick(tick: Tick) {
+		clock::Now::<Runtime>::put(tick);
+	}
+}
+
+impl files::benchmarking::BenchmarkHelper for Helper {
+	fn miner(index: u32) -> MinerId {
+		// So that a duty may be anchored to block 1.
+		System::set_block_number(System::block_number().max(2));
+		miner(index).0
+	}
+}
+
+impl restore::BenchmarkHelper<AccountId> for Helper {
+	fn miner(seed: u32) -> (MinerId, AccountId) {
+		miner(seed)
+	}
+
+	fn set_standing(miner: MinerId, standing: Standing) {
+		let mut record = miners::Miners::<Runtime>::get(miner).expect("registered; qed");
+		// Since before the brake began to count.
+		let away = Some(miners::Absence { since: 0, bytes: 0 });
+		(record.phase, record.absence) = match standing {
+			Standing::Serving => (miners::Phase::Active { suspended: false }, None),
+			Standing::Suspended => (miners::Phase::Active { suspended: true }, None),
+			Standing::Absent => (miners::Phase::Active { suspended: false }, away),
+			Standing::Leaving { expelled: false } => (miners::Phase::Leaving, None),
+			Standing::Leaving { expelled: true } => (miners::Phase::Expelled, None),
+		};
+		miners::Miners::<Runtime>::insert(miner, record);
+	}
+
+	/// Of a file with many segments only the first has a record.
+	fn store(id: FileId, spec: FileSpec, holders: &[MinerId]) -> SegmentId {
+		let index = files::NextFile::<Runtime>::get();
+		let first = files::NextSegment::<Runtime>::get();
+		files::NextFile::<Runtime>::put(planaria_primitives::FileIndex(index.0.saturating_add(1)));
+		let next = first.0.saturating_add(spec.segments().into());
+		files::NextSegment::<Runtime>::put(SegmentId(next));
+
+		let mut segment = Segment::unplaced(index, spec.fragments());
+		let len = u64::from(spec.fragment_len(0));
+		for (number, holder) in (0u8..).zip(holders) {
+			Miners::reserve(*holder, len, Purpose::Placement).expect("it has the room; qed");
+			Miners::settle(*holder, len, Purpose::Placement);
+			segment.holders.set(number, *holder);
+			segment.confirmed |= bit(number);
+		}
+		files::Segments::<Runtime>::insert(first, segment);
+
+		let owner: AccountId = account("owner", 0, 0);
+		let now = Clock::now();
+		let file = files::FileV0 {
+			id,
+			owner: owner.clone(),
+			by: owner.clone(),
+			size: spec.size(),
+			coding: spec.coding(),
+			first_segment: first,
+			state: FileState::Active,
+			label: Default::default(),
+			unconfirmed: 0,
+			lost: 0,
+			placed: 1,
+			swept: 0,
+			ordered: now,
+			last_progress: now,
+			deposit: 0,
+		};
+		files::Files::<Runtime>::insert(index, files::File::V0(file));
+		files::FilesById::<Runtime>::insert(id, index, ());
+		files::FilesOf::<Runtime>::insert(owner, index, ());
+		first
+	}
+
+	/// A block's beacon is the same each time.
+	fn set_time(block: u32, now: Tick) {
+		System::set_block_number(block);
+		clock::Now::<Runtime>::put(now);
+		let kept = block.saturating_sub(clock::BEACONS - 1)..=block;
+		let old: alloc::vec::Vec<u32> = clock::Beacons::<Runtime>::iter_keys()
+			.filter(|number| !kept.contains(number))
+			.collect();
+		old.into_iter().for_each(clock::Beacons::<Runtime>::remove);
+		for number in kept {
+			clock::Beacons::<Runtime>::insert(number, blake2_256(&number.encode()));
+		}
+	}
+}

@@ -13,7 +13,7 @@ use frame_support::{ensure, traits::fungible::InspectHold};
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore as restore;
-use pallet_planaria_support::{FileState, Fragments as _};
+use pallet_planaria_support::FileState;
 use planaria_primitives::{FragmentId, MinerId};
 use sp_runtime::TryRuntimeError;
 

@@ -57,6 +57,7 @@ fn what_every_block_must_do_leaves_room() {
 				"slot {slot}: {weight} of {limit}, before the first transaction"
 			);
 			Executive::finalize_block();
+			assert_invariants();
 		}
 	});
 }
@@ -99,6 +100,8 @@ fn fee_goes_to_the_author() {
 		assert!(paid > MILLI);
 		assert_eq!(Balances::balance(&author) - before.1, paid);
 		assert_eq!(Balances::total_issuance(), issued);
+		Executive::finalize_block();
+		assert_invariants();
 	});
 }
 
@@ -113,6 +116,8 @@ fn a_foreign_signature_is_refused() {
 			|payload| Some(MultiSignature::Sr25519(Sr25519Keyring::Bob.sign(payload))),
 		);
 		assert!(Executive::apply_extrinsic(tx.unwrap()).is_err());
+		Executive::finalize_block();
+		assert_invariants();
 	});
 }
 

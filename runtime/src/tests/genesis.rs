@@ -21,6 +21,7 @@ fn each_preset_builds_its_validators() {
 			for key in Sr25519Keyring::well_known().take(6) {
 				assert!(Balances::balance(&account(key)) > 1_000 * UNIT, "{key}");
 			}
+			assert_invariants();
 		});
 	}
 }

@@ -5,14 +5,21 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarks;
 mod blocks;
+mod duties;
 mod genesis;
 mod golden;
+mod network;
+mod storage;
 mod validators;
+mod weights;
+mod worker;
 
 use crate::{
-	AccountId, Executive, Header, Runtime, RuntimeCall, RuntimeGenesisConfig, System,
-	UncheckedExtrinsic, presets, slots::SlotMillis,
+	AccountId, Executive, Hash, Header, Runtime, RuntimeCall, RuntimeGenesisConfig, System,
+	UncheckedExtrinsic, invariants, presets, slots::SlotMillis,
 };
 use codec::Encode;
 use frame_support::{genesis_builder_helper::build_state, traits::Get, weights::Weight};
@@ -66,16 +73,18 @@ fn account(key: Sr25519Keyring) -> AccountId {
 
 /// Begins the next block, in `slot`, made by the validator with this index. It has its timestamp.
 fn begin_block(slot: u64, author: u32) {
-	let parent = System::block_number();
-	let digest = PreDigest::SecondaryPlain(SecondaryPlainPreDigest {
-		authority_index: author,
-		slot: slot.into(),
-	});
+	let parent = if System::block_number() == 0 { Hash::zero() } else { System::parent_hash() };
+	let digest = SecondaryPlainPreDigest { authority_index: author, slot: slot.into() };
+	begin_block_on(parent, slot, PreDigest::SecondaryPlain(digest));
+}
+
+/// Begins the next block on the one with this hash.
+fn begin_block_on(parent: Hash, slot: u64, digest: PreDigest) {
 	let header = Header::new(
-		parent + 1,
+		System::block_number() + 1,
 		Default::default(),
 		Default::default(),
-		if parent == 0 { Default::default() } else { System::parent_hash() },
+		parent,
 		Digest { logs: vec![DigestItem::PreRuntime(BABE_ENGINE_ID, digest.encode())] },
 	);
 	Executive::initialize_block(&header);
@@ -88,6 +97,7 @@ fn begin_block(slot: u64, author: u32) {
 fn run_block(slot: u64) {
 	begin_block(slot, 0);
 	Executive::finalize_block();
+	assert_invariants();
 }
 
 /// What every block takes before it has a transaction.
@@ -95,13 +105,14 @@ fn mandatory_weight() -> Weight {
 	System::block_weight().total()
 }
 
-/// That each pallet finds its own state in order.
-#[cfg(feature = "try-runtime")]
+/// That the invariants across the pallets hold, and that each pallet finds its own state in order;
+/// the latter is known only with the feature `try-runtime`.
 fn assert_invariants() {
-	use frame_support::traits::{TryState, TryStateSelect};
-	crate::AllPalletsWithSystem::try_state(System::block_number(), TryStateSelect::All).unwrap();
+	invariants::check().unwrap();
+	#[cfg(feature = "try-runtime")]
+	{
+		use frame_support::traits::{TryState, TryStateSelect};
+		let number = System::block_number();
+		crate::AllPalletsWithSystem::try_state(number, TryStateSelect::All).unwrap();
+	}
 }
-
-/// That each pallet finds its own state in order: known only with the feature `try-runtime`.
-#[cfg(not(feature = "try-runtime"))]
-fn assert_invariants() {}

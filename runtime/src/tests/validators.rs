@@ -21,6 +21,7 @@ fn on_local_network(test: impl FnOnce()) {
 	ext.execute_with(|| {
 		run_block(1_000);
 		test();
+		assert_invariants();
 	});
 }
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! What every block must do, at its worst, leaves room for duties and for transactions.
+
+use super::*;
+use crate::{
+	AllPalletsWithSystem, Clock,
+	configs::{
+		storage::AgendaWeight,
+		system::{BLOCK_WEIGHT, NORMAL_SHARE},
+	},
+};
+use frame_support::{BoundedVec, dispatch::DispatchClass, traits::IntegrityTest};
+use pallet_planaria_files as files;
+use pallet_planaria_restore as restore;
+use pallet_planaria_support::Clock as _;
+use planaria_primitives::{FileIndex, FragmentId, SegmentId};
+
+#[test]
+fn every_pallet_fits_its_settings() {
+	genesis("development").execute_with(<AllPalletsWithSystem as IntegrityTest>::integrity_test);
+}
+
+/// Fills the agendas of both pallets far beyond what a block can serve.
+fn fill_agendas() {
+	const TICKS: u32 = 20;
+	let batch = <Runtime as files::Config>::MaxFilesPerTick::get();
+	let tasks = <Runtime as restore::Config>::MaxTasks::get();
+	pallet_planaria_clock::Now::<Runtime>::put(TICKS);
+	files::NextDue::<Runtime>::put(1);
+	restore::AgendaNext::<Runtime>::put(1);
+	for tick in 1..=TICKS {
+		let due = (0..batch).map(|n| FileIndex(n.into())).collect();
+		files::Due::<Runtime>::insert(tick, BoundedVec::truncate_from(due));
+		let fragment = |n| FragmentId { segment: SegmentId(u64::from(n)), index: 0 };
+		let ends = (0..tasks).map(|n| restore::Task::ClaimEnds(fragment(n))).collect();
+		restore::AgendaTasks::<Runtime>::insert(tick, BoundedVec::truncate_from(ends));
+	}
+}
+
+#[test]
+fn full_agendas_leave_room_for_duties_and_transactions() {
+	genesis("local_testnet").execute_with(|| {
+		run_block(1_000);
+		begin_block(1_001, 0);
+		let hooks = mandatory_weight();
+		Executive::finalize_block();
+		fill_agendas();
+		begin_block(1_002, 0);
+		Executive::inherents_applied();
+		let full = mandatory_weight();
+
+		// Both were busy for about as long as they may be, and not for longer.
+		let agendas = full.saturating_sub(hooks);
+		let most = AgendaWeight::get() * 2;
+		assert!(agendas.all_lte(most), "{agendas} of {most}");
+		assert!(agendas.ref_time() > most.ref_time() / 4 * 3, "{agendas} of {most}");
+		assert!(restore::AgendaNext::<Runtime>::get() < Clock::now());
+		assert!(files::NextDue::<Runtime>::get() < Clock::now());
+
+		// What they leave is enough for the longest duty, even of a block that is full of ordinary
+		// transactions, and for most of these.
+		let headroom = <Runtime as pallet_planaria_clock::Config>::Headroom::get();
+		let left = BLOCK_WEIGHT.saturating_sub(full);
+		assert!(headroom.all_lte(left), "{headroom} of {left}");
+		assert!(left.ref_time() > (NORMAL_SHARE * BLOCK_WEIGHT).ref_time(), "{left}");
+
+		// The clock goes on.
+		let now = Clock::now();
+		Executive::finalize_block();
+		begin_block(1_003, 0);
+		assert_eq!(Clock::now(), now + 1);
+	});
+}
+
+/// The clock counts a block as full that has no room for the largest duty: it must not be larger.
+#[test]
+fn no_duty_is_heavier_than_the_headroom() {
+	use frame_support::dispatch::GetDispatchInfo;
+	use planaria_primitives::{FragmentProof, MinerId};
+	let headroom = <Runtime as pallet_planaria_clock::Config>::Headroom::get();
+	let (miner, anchor, signature) = (MinerId(0), 1, None);
+	let fragment = FragmentId { segment: SegmentId(0), index: 0 };
+	let proof = FragmentProof(vec![0; FragmentProof::MAX_LEN]);
+	let duties: [RuntimeCall; 3] = [
+		files::Call::confirm {
+			miner,
+			anchor,
+			items: BoundedVec::truncate_from(vec![fragment; 128]),
+			signature: signature.clone(),
+		}
+		.into(),
+		restore::Call::ready {
+			miner,
+			anchor,
+			fragments: BoundedVec::truncate_from(vec![fragment; restore::MAX_READY as usize]),
+			signature: signature.clone(),
+		}
+		.into(),
+		restore::Call::report {
+			miner,
+			anchor,
+			proofs: BoundedVec::truncate_from(vec![proof; restore::MAX_PROOFS as usize]),
+			signature,
+		}
+		.into(),
+	];
+	genesis("development").execute_with(|| {
+		for duty in duties {
+			let info = duty.get_dispatch_info();
+			assert_eq!(info.class, DispatchClass::Operational);
+			assert!(duty.encoded_size() < pallet_planaria_miners::MAX_DUTY_BYTES as usize);
+			let weight = info.call_weight;
+			assert!(weight.all_lte(headroom), "{weight} of {headroom}: {:.60?}", duty);
+		}
+	});
+}
