@@ -396,9 +396,11 @@ pub enum ChainCommand {
 	Info,
 }
 
-/// Prints a completion script.
-pub fn completions(shell: clap_complete::Shell) {
-	clap_complete::generate(shell, &mut Cli::command(), "planaria", &mut std::io::stdout());
+/// A completion script.
+pub fn completions(shell: clap_complete::Shell) -> String {
+	let mut script = Vec::new();
+	clap_complete::generate(shell, &mut Cli::command(), "planaria", &mut script);
+	String::from_utf8_lossy(&script).into_owned()
 }
 
 fn label(text: &str) -> Result<String, String> {
@@ -460,6 +462,12 @@ mod tests {
 		] {
 			assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).map(|_| ()));
 		}
+	}
+
+	#[test]
+	fn completions_name_the_commands() {
+		let script = completions(clap_complete::Shell::Bash);
+		assert!(script.contains("top-up") && script.contains("--coding"));
 	}
 
 	#[test]

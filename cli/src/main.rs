@@ -15,10 +15,10 @@ mod exit;
 
 mod output;
 
-use args::{Cli, Command};
+use args::{Cli, Command, RestoreCommand};
 use clap::Parser;
 use context::Context;
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -32,17 +32,21 @@ async fn main() -> ExitCode {
 		_ => "trace",
 	};
 	let filter = EnvFilter::try_from_default_env()
-		.unwrap_or_else(|_| EnvFilter::new(format!("error,planaria_sdk={level}")));
+		.unwrap_or_else(|_| EnvFilter::new(format!("off,planaria_sdk={level}")));
 	tracing_subscriber::fmt()
 		.with_env_filter(filter)
 		.with_writer(std::io::stderr)
+		.with_ansi(std::io::stderr().is_terminal())
 		.with_target(false)
 		.init();
 
 	let json = cli.global.json;
+	// A watch has no other end.
+	let endless = matches!(cli.command, Command::Restore(RestoreCommand::Watch));
 	let done = tokio::select! {
 		done = run(cli) => done,
-		_ = tokio::signal::ctrl_c() => Err(exit::interrupted()),
+		_ = tokio::signal::ctrl_c(), if !endless => Err(exit::interrupted()),
+		_ = tokio::signal::ctrl_c(), if endless => Ok(()),
 	};
 	match done {
 		Ok(()) => ExitCode::SUCCESS,
@@ -60,9 +64,6 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 		Command::Restore(command) => commands::restore::run(&context, command).await,
 		Command::Account(command) => commands::account::run(&context, command).await,
 		Command::Chain(command) => commands::chain::run(&context, command).await,
-		Command::Completions { shell } => {
-			args::completions(shell);
-			Ok(())
-		},
+		Command::Completions { shell } => output::line(&args::completions(shell)),
 	}
 }

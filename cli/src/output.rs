@@ -53,7 +53,8 @@ impl Printer {
 	}
 }
 
-fn line(text: &str) -> anyhow::Result<()> {
+/// Prints text to standard output.
+pub fn line(text: &str) -> anyhow::Result<()> {
 	match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
 		// Whoever reads has read enough.
 		Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),

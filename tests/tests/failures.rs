@@ -37,7 +37,7 @@ fn a_killed_miner_loses_nothing_that_it_acknowledged() -> Result<()> {
 	// The other two are stopped: nothing can be restored, and the error says so.
 	network.stop(1)?;
 	network.stop(2)?;
-	let output = network.planaria_raw(&["get", &file, "-o", "/dev/null", "--force"])?;
+	let output = network.planaria_raw(&["get", &file, "-o", "-"])?;
 	ensure!(output.status.code() == Some(6), "{output:?}");
 	network.start(1, "16GiB")?;
 	network.check_get(&file, &bytes)?;
@@ -89,7 +89,7 @@ fn wrong_input_is_refused_with_a_reason() -> Result<()> {
 		ensure!(said.contains(reason), "{arguments:?} does not say {reason}: {said}");
 		Ok(())
 	};
-	refused(&["get", "99", "-o", "/dev/null", "--force"], 3, "no such file")?;
+	refused(&["get", "99", "-o", "-"], 3, "there is no file 99")?;
 	refused(&["put", "/nonexistent", "--key", "//Alice"], 1, "/nonexistent")?;
 	refused(&["put", "/etc/passwd", "--coding", "standard", "--key", "//Alice"], 1, "miners")?;
 	refused(&["miner", "exit", "--stash", "//Nobody"], 4, "")?;

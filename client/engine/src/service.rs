@@ -65,14 +65,7 @@ impl Service {
 		let Ok(spec) = FileSpec::new(record.size, record.coding) else {
 			return Ok(Verdict::Unwanted);
 		};
-		let (store, name) = (self.store.clone(), offer.name);
-		let entry = tokio::task::spawn_blocking(move || store.entry(&name)).await;
-		if let Ok(Ok(Some(entry))) = entry
-			&& !entry.broken
-		{
-			self.engine.send(Event::Stored(offer.name));
-			return Ok(Verdict::Have);
-		}
+		// Whether it is here already is seen when it is opened: the store then looks at the disk.
 		let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
 		if judged.len() >= MAX_JUDGED {
 			judged.clear();

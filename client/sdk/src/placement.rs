@@ -117,6 +117,11 @@ impl<R: Rng> Planner<R> {
 		self.candidates.retain(|candidate| candidate.miner != miner);
 	}
 
+	/// Whether a miner is never chosen again.
+	pub fn is_shunned(&self, miner: MinerId) -> bool {
+		self.shunned.contains(&miner)
+	}
+
 	/// Whether there are holders for a segment of so many fragments, without choosing any.
 	pub fn could_serve(&self, fragments: usize, len: u32) -> Result<(), PlacementError> {
 		let fits = |candidate: &&Candidate| candidate.room >= u64::from(len);

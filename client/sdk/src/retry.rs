@@ -37,15 +37,23 @@ pub struct Patience {
 	pub not_yet: Duration,
 	/// How often a holder may be busy.
 	pub busy: u32,
-	/// How often a holder may fail, or not be reached.
+	/// How often a holder may fail with one fragment.
 	pub failures: u32,
+	/// How often in a row it may not be reached, with whatever fragments.
+	pub unreachable: u32,
 	/// How many holders a fragment may go through.
 	pub replacements: u32,
 }
 
 impl Default for Patience {
 	fn default() -> Self {
-		Self { not_yet: Duration::from_secs(180), busy: 12, failures: 3, replacements: 8 }
+		Self {
+			not_yet: Duration::from_secs(180),
+			busy: 12,
+			failures: 3,
+			unreachable: 2,
+			replacements: 8,
+		}
 	}
 }
 

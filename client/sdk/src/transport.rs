@@ -7,7 +7,13 @@ use async_trait::async_trait;
 use planaria_primitives::{FileSpec, FragmentName, Hash};
 use planaria_runtime_api::MinerStatus;
 use planaria_transfer::{BindError, EndpointConfig, Fetch, Transfer, TransferConfig};
-use std::{net::SocketAddr, num::NonZeroU64, time::Duration};
+use std::{
+	net::SocketAddr,
+	num::NonZeroU64,
+	sync::{Arc, Mutex, PoisonError},
+	time::Duration,
+};
+use tokio::time::Instant;
 
 pub use planaria_transfer::{FragmentData, PeerAddr, Put, PutOutcome, Refusal, TransferError};
 
@@ -17,13 +23,45 @@ pub trait Transport: Send + Sync + 'static {
 	/// One attempt to put a fragment.
 	async fn put(&self, peer: &PeerAddr, put: &Put) -> Result<PutOutcome, TransferError>;
 
-	/// Gets a whole fragment, verified against its file's id.
+	/// Gets a whole fragment, verified against its file's id; `pulse` beats while it arrives.
 	async fn get(
 		&self,
 		peer: &PeerAddr,
 		name: FragmentName,
 		spec: FileSpec,
+		pulse: Arc<Pulse>,
 	) -> Result<FragmentData, TransferError>;
+}
+
+/// When a transfer last made progress.
+#[derive(Debug)]
+pub struct Pulse {
+	began: Instant,
+	last: Mutex<Instant>,
+}
+
+impl Default for Pulse {
+	fn default() -> Self {
+		let began = Instant::now();
+		Self { began, last: Mutex::new(began) }
+	}
+}
+
+impl Pulse {
+	/// Progress was made.
+	pub fn beat(&self) {
+		*self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+	}
+
+	/// How long ago there was progress, or the transfer began.
+	pub fn idle(&self) -> Duration {
+		self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+	}
+
+	/// How long ago the transfer began.
+	pub fn elapsed(&self) -> Duration {
+		self.began.elapsed()
+	}
 }
 
 /// Where a miner is, as the chain says.
@@ -92,7 +130,9 @@ impl Transport for TransferTransport {
 		peer: &PeerAddr,
 		name: FragmentName,
 		spec: FileSpec,
+		pulse: Arc<Pulse>,
 	) -> Result<FragmentData, TransferError> {
-		self.0.client().get(peer, Fetch::new(name, spec)).await
+		let fetch = Fetch::new(name, spec).on_progress(move |_| pulse.beat());
+		self.0.client().get(peer, fetch).await
 	}
 }

@@ -13,7 +13,7 @@
 //!
 //! A segment in work takes up to `(data + n) × F` (40 MiB with `lean`, 128 MiB with `standard`); as
 //! many as fit into [`MEMORY_BUDGET`](crate::MEMORY_BUDGET) are worked on at once, at least one and
-//! at most three. Up to two more fragments per segment are on their way when holders are slow.
+//! at most three. While holders are slow, parts of more fragments may be on their way.
 
 mod error;
 
@@ -52,8 +52,7 @@ use tokio::time::Instant;
 /// How a file is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GetOptions {
-	/// After how long without an answer another holder is asked in addition. Where fragments take
-	/// longer anyway, twice as long as they usually take.
+	/// After how long without any progress of a transfer another holder is asked in addition.
 	pub hedge_after: Duration,
 	/// How often the holders of a segment are looked up again before it is given up.
 	pub attempts: u32,
@@ -88,6 +87,9 @@ pub struct GetReport {
 
 /// How many segments are in work at most.
 const MOST_SEGMENTS: usize = 3;
+/// After how long a transfer that makes progress is slow, unless all take long: then four times as
+/// long as they usually take.
+const SLOW_AFTER: Duration = Duration::from_secs(20);
 /// How many instances of the same content are read from.
 const MOST_INSTANCES: usize = 4;
 
@@ -248,8 +250,9 @@ impl<L: Ledger, T: Transport> Getting<L, T> {
 		*typical = Some(typical.map_or(took, |typical| (typical * 7 + took) / 8));
 	}
 
-	fn hedge_after(&self) -> Duration {
+	/// After how long a transfer is slow though it makes progress.
+	fn slow_after(&self) -> Duration {
 		let typical = lock(&self.typical).unwrap_or_default();
-		self.options.hedge_after.max(typical * 2)
+		SLOW_AFTER.max(typical * 4)
 	}
 }

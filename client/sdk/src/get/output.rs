@@ -48,6 +48,14 @@ impl Destination {
 				let error = io::Error::from(io::ErrorKind::IsADirectory);
 				Err(GetError::Unwritable { path: path.clone(), error })
 			},
+			// A device or pipe would be replaced by a file, not written to.
+			Self::File { path, .. } if path.exists() && !path.is_file() => {
+				let error = io::Error::new(
+					io::ErrorKind::InvalidInput,
+					"not a regular file; write to - and redirect it",
+				);
+				Err(GetError::Unwritable { path: path.clone(), error })
+			},
 			Self::File { path, overwrite: false } if path.exists() => {
 				Err(GetError::Exists(path.clone()))
 			},

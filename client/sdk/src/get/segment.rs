@@ -10,7 +10,7 @@ use super::{
 use crate::{
 	ChainError, Ledger, Transport,
 	progress::GetEvent,
-	transport::{FragmentData, TransferError},
+	transport::{FragmentData, Pulse, TransferError},
 };
 use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -18,6 +18,7 @@ use planaria_erasure::RestoreError;
 use planaria_primitives::{FileIndex, FragmentName};
 use planaria_runtime_api::SegmentStatus;
 use std::{
+	collections::HashMap,
 	sync::{Arc, atomic::Ordering},
 	time::Duration,
 };
@@ -29,6 +30,16 @@ use tracing::{debug, warn};
 
 /// The fragments of a segment that arrived, by their place in it.
 type Fragments = Vec<(u8, FragmentData)>;
+
+/// How often those that are asked are looked at.
+const WATCH: Duration = Duration::from_millis(250);
+
+/// A holder that is asked.
+struct Watched {
+	holder: Holder,
+	pulse: Arc<Pulse>,
+	is_slow: bool,
+}
 
 /// How often a busy or interrupted holder is asked again within one attempt.
 const RETRIES: u32 = 2;
@@ -105,34 +116,31 @@ impl<L: Ledger, T: Transport> Getting<L, T> {
 		let missing = u8::try_from(missing).expect("at most data; qed");
 		let mut race = Race::new(missing, holders);
 		let mut running = FuturesUnordered::new();
+		let mut watched: Vec<Watched> = Vec::new();
 		let mut reasons = Vec::new();
-		let mut retries = std::collections::HashMap::new();
+		let mut retries = HashMap::new();
 		loop {
-			let mut extra = false;
 			while let Some(holder) = race.start() {
-				extra |= !reasons.is_empty();
-				running.push(self.ask(number, holder));
-			}
-			if extra {
-				debug!(segment = number, "asking others");
+				let pulse = Arc::new(Pulse::default());
+				running.push(self.ask(number, holder, pulse.clone()));
+				watched.push(Watched { holder, pulse, is_slow: false });
 			}
 			if race.is_won() || running.is_empty() {
 				return reasons;
 			}
 			let answer = tokio::select! {
 				answer = running.next() => answer,
-				() = sleep(self.hedge_after()) => {
-					if race.slow() && let Some(holder) = race.start() {
-						self.tell_spare(number, &holder, "a holder is slow");
-						running.push(self.ask(number, holder));
-					}
+				() = sleep(WATCH) => {
+					race.slow(self.slow(number, &mut watched));
 					continue;
 				},
 			};
 			let Some((holder, result)) = answer else { return reasons };
+			watched.retain(|watched| watched.holder != holder);
 			match result {
 				Ok(data) => {
 					race.delivered(&holder);
+					lock(&self.bad).remove(&holder.miner);
 					let bytes = u32::try_from(data.bytes.len()).unwrap_or(u32::MAX);
 					if !fragments.iter().any(|(index, _)| *index == holder.index) {
 						fragments.push((holder.index, data));
@@ -158,6 +166,22 @@ impl<L: Ledger, T: Transport> Getting<L, T> {
 		}
 	}
 
+	/// How many of those that are asked are slow. Those that turn out so are asked last from now
+	/// on, until they deliver.
+	fn slow(&self, number: u32, watched: &mut [Watched]) -> usize {
+		let patience = self.slow_after();
+		for watched in watched.iter_mut().filter(|watched| !watched.is_slow) {
+			let Watched { holder, pulse, is_slow } = watched;
+			if pulse.idle() >= self.options.hedge_after || pulse.elapsed() >= patience {
+				*is_slow = true;
+				*lock(&self.bad).entry(holder.miner).or_insert(0) += 1;
+				let reason = format!("miner {} is slow", holder.miner);
+				self.tell_spare(number, holder, &reason);
+			}
+		}
+		watched.iter().filter(|watched| watched.is_slow).count()
+	}
+
 	fn tell_spare(&self, segment: u32, holder: &Holder, reason: &str) {
 		let (index, reason) = (holder.index, reason.to_owned());
 		(self.progress)(GetEvent::Spare { segment, index, reason });
@@ -167,13 +191,14 @@ impl<L: Ledger, T: Transport> Getting<L, T> {
 		&self,
 		segment: u32,
 		holder: Holder,
+		pulse: Arc<Pulse>,
 	) -> (Holder, Result<FragmentData, TransferError>) {
 		let peer = lock(&self.miners).get(&holder.miner).map(|known| known.peer.clone());
 		let Some(peer) = peer else { return (holder, Err(TransferError::NotFound)) };
 		let Holder { index, file, .. } = holder;
 		let name = FragmentName { file_id: self.id, file, segment, index };
 		let began = Instant::now();
-		let result = self.transport.get(&peer, name, self.spec).await;
+		let result = self.transport.get(&peer, name, self.spec, pulse).await;
 		if result.is_ok() {
 			self.note_duration(began.elapsed());
 		}

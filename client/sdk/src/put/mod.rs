@@ -46,7 +46,10 @@ use std::{
 	},
 	time::Duration,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+	sync::Notify,
+	time::{Instant, sleep},
+};
 use tracing::{debug, info, warn};
 
 /// How a file is stored.
@@ -120,6 +123,8 @@ const MOST_SEGMENTS: usize = 3;
 const CHAIN_ATTEMPTS: u32 = 6;
 /// How many fragments one call places at most, so that it fits into a block.
 const PLACED_AT_ONCE: u32 = 1024;
+/// How many segments are sent before it is seen whose holders have failed meanwhile.
+const SENT_AT_ONCE: u32 = 16;
 /// How often the chain is looked at while waiting.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -152,6 +157,8 @@ pub async fn put<O: Orders, T: Transport>(
 		peers: Mutex::new(peers),
 		file: Mutex::new(FileIndex(0)),
 		sent: Mutex::new(HashMap::new()),
+		unreachable: Mutex::new(HashMap::new()),
+		shunning: Notify::new(),
 		sent_fragments: AtomicU64::new(0),
 		sent_bytes: AtomicU64::new(0),
 		replaced: AtomicU32::new(0),
@@ -182,6 +189,10 @@ pub(crate) struct Putting<O, T> {
 	file: Mutex<FileIndex>,
 	/// To whom the fragments of a segment were given; [`MinerId::NOBODY`] where to nobody yet.
 	sent: Mutex<HashMap<u32, Vec<MinerId>>>,
+	/// How often in a row a miner was not reached.
+	unreachable: Mutex<HashMap<MinerId, u32>>,
+	/// Told when a miner is shunned.
+	shunning: Notify,
 	sent_fragments: AtomicU64,
 	sent_bytes: AtomicU64,
 	replaced: AtomicU32,
@@ -346,23 +357,26 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 	/// Places what is not placed of these segments and sends what is not sent and not confirmed;
 	/// with `replace`, to other miners than before.
 	async fn send_page(&self, first: u32, count: u32, replace: bool) -> Result<(), PutError> {
-		let (segments, placed_at) = self.place_page(first, count).await?;
-		let spec = self.source.spec();
-		let works = segments.into_iter().filter_map(|segment| {
-			let holders = holders_of(&segment);
-			let wanted = (0..)
-				.zip(&segment.fragments)
-				.filter(|(_, fragment)| !fragment.confirmed)
-				.map(|(index, _)| index)
-				.collect::<Vec<u8>>();
-			let number = segment.number;
-			(!wanted.is_empty()).then_some(Work { number, holders, wanted, placed_at, replace })
-		});
-		stream::iter(works)
-			.map(|work| self.send_segment(work))
-			.buffer_unordered(segments_at_once(spec, MOST_SEGMENTS))
-			.try_collect::<()>()
-			.await
+		let (mut segments, mut placed_at) = self.place_page(first, count).await?;
+		let at_once = segments_at_once(self.source.spec(), MOST_SEGMENTS);
+		for group in segments
+			.chunk_by_mut(|one, next| next.number % SENT_AT_ONCE > one.number % SENT_AT_ONCE)
+		{
+			placed_at = placed_at.max(self.leave_shunned(group).await?.unwrap_or(0));
+			let works = group.iter().filter_map(|segment| {
+				let fragments = (0..).zip(&segment.fragments);
+				let wanted = fragments.filter(|(_, fragment)| !fragment.confirmed);
+				let wanted: Vec<u8> = wanted.map(|(index, _)| index).collect();
+				let (number, holders) = (segment.number, holders_of(segment));
+				(!wanted.is_empty()).then_some(Work { number, holders, wanted, placed_at, replace })
+			});
+			stream::iter(works)
+				.map(|work| self.send_segment(work))
+				.buffer_unordered(at_once)
+				.try_collect::<()>()
+				.await?;
+		}
+		Ok(())
 	}
 
 	/// Places what is not placed of these segments; returns them all, and a block that has seen

@@ -82,6 +82,7 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 					End::Replace { reason, shun } => {
 						if shun {
 							lock(&self.planner).shun(miner);
+							self.shunning.notify_waiters();
 						}
 						warn!(segment = number, index, miner = miner.0, reason, "replacing");
 						failed.push((index, reason));
@@ -110,14 +111,21 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		placed_at: u32,
 	) -> (&'put Put, MinerId, End) {
 		let mut attempts = Attempts::new(self.options.patience, placed_at);
+		let end = |reason: &str, shun| End::Replace { reason: reason.into(), shun };
 		let peer = lock(&self.peers).get(&miner).cloned();
-		let Some(peer) = peer else {
-			let reason = "is no longer registered".into();
-			return (put, miner, End::Replace { reason, shun: true });
-		};
+		let Some(peer) = peer else { return (put, miner, end("is no longer registered", true)) };
 		loop {
-			let outcome: Result<_, TransferError> = self.transport.put(&peer, put).await;
+			let outcome = tokio::select! {
+				biased;
+				() = self.until_shunned(miner) => {
+					return (put, miner, end("failed with other fragments", true));
+				},
+				outcome = self.transport.put(&peer, put) => outcome,
+			};
 			debug!(fragment = %put.name, miner = miner.0, ?outcome, "offered");
+			if self.note_reached(miner, &outcome) >= self.options.patience.unreachable {
+				return (put, miner, end("cannot be reached", true));
+			}
 			match attempts.judge(&outcome) {
 				Step::Done => {
 					let sent = match outcome {
@@ -135,6 +143,32 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		}
 	}
 
+	/// How often in a row a miner was not reached, with whatever fragments.
+	fn note_reached(&self, miner: MinerId, outcome: &Result<PutOutcome, TransferError>) -> u32 {
+		let mut unreachable = lock(&self.unreachable);
+		if !matches!(outcome, Err(TransferError::Connect(_))) {
+			unreachable.remove(&miner);
+			return 0;
+		}
+		let times = unreachable.entry(miner).or_insert(0);
+		*times += 1;
+		*times
+	}
+
+	/// Ends when the miner is to get nothing more.
+	async fn until_shunned(&self, miner: MinerId) {
+		loop {
+			let news = self.shunning.notified();
+			tokio::pin!(news);
+			// From here on no news is missed.
+			news.as_mut().enable();
+			if lock(&self.planner).is_shunned(miner) {
+				return;
+			}
+			news.await;
+		}
+	}
+
 	fn note_sent(&self, put: &Put, miner: MinerId, sent: Option<u32>) {
 		let (segment, index) = (put.name.segment, put.name.index);
 		let bytes = put.fragment.len();
@@ -146,6 +180,52 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 			self.sent_bytes.fetch_add(u64::from(sent), Ordering::Relaxed);
 		}
 		(self.progress)(PutEvent::Sent { segment, index, miner, bytes });
+	}
+
+	fn note_replaced(&self, segment: u32, index: u8, from: MinerId, to: MinerId, reason: String) {
+		info!(segment, index, from = from.0, to = to.0, reason, "replaced");
+		self.replaced.fetch_add(1, Ordering::Relaxed);
+		(self.progress)(PutEvent::Replaced { segment, index, from, to, reason });
+	}
+
+	/// Gives those fragments of consecutive segments whose holder failed before to other miners,
+	/// all by one call. Where that fails each segment's own turn comes.
+	pub(super) async fn leave_shunned(
+		&self,
+		segments: &mut [SegmentStatus],
+	) -> Result<Option<u32>, PutError> {
+		let mut new: Vec<_> = segments.iter().map(holders_of).collect();
+		let mut changed = Vec::new();
+		for (segment, holders) in segments.iter().zip(&mut new) {
+			let len = self.source.spec().fragment_len(segment.number);
+			for (index, fragment) in (0u8..).zip(&segment.fragments) {
+				let mut planner = lock(&self.planner);
+				let shunned = fragment.holder.filter(|holder| planner.is_shunned(*holder));
+				let Some(from) = shunned.filter(|_| !fragment.confirmed) else { continue };
+				let to = planner.replacement(holders, len)?;
+				holders[usize::from(index)] = to;
+				changed.push((segment.number, index, from, to));
+			}
+		}
+		let (Some(first), false) = (segments.first(), changed.is_empty()) else { return Ok(None) };
+		let file = *lock(&self.file);
+		match self.orders.place(file, first.number, &new).await {
+			Ok(block) => {
+				for (segment, holders) in segments.iter_mut().zip(&new) {
+					for (fragment, holder) in segment.fragments.iter_mut().zip(holders) {
+						fragment.holder = Some(*holder).filter(|holder| *holder != MinerId::NOBODY);
+					}
+				}
+				for (segment, index, from, to) in changed {
+					self.note_replaced(segment, index, from, to, "failed before".into());
+				}
+				Ok(Some(block))
+			},
+			Err(error) => {
+				warn!(%error, "segments are placed again one by one");
+				Ok(None)
+			},
+		}
 	}
 
 	/// Gives fragments of a segment to other miners; returns the block that is in. Takes those off
@@ -179,10 +259,7 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 				Ok(block) => {
 					for (index, reason) in failed.iter().cloned() {
 						let place = usize::from(index);
-						let (from, to) = (holders[place], new[place]);
-						info!(segment, index, from = from.0, to = to.0, "replaced");
-						self.replaced.fetch_add(1, Ordering::Relaxed);
-						(self.progress)(PutEvent::Replaced { segment, index, from, to, reason });
+						self.note_replaced(segment, index, holders[place], new[place], reason);
 					}
 					*holders = new;
 					return Ok(block);
