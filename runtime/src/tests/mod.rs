@@ -13,6 +13,8 @@ mod genesis;
 mod golden;
 mod network;
 mod storage;
+#[cfg(feature = "try-runtime")]
+mod try_runtime;
 mod validators;
 mod weights;
 mod worker;
