@@ -138,7 +138,10 @@ pub fn stash_pair(miner: u32) -> sr25519::Pair {
 fn register(miner: u32) {
 	let stash = STASHES[miner as usize].to_account_id();
 	let bytes = registration_bytes(&System::block_hash(0).0, stash.as_ref());
-	let (hot, endpoint) = (hot_pair(miner), ed25519::Pair::from_seed(&[miner as u8 + 1; 32]));
+	let (hot, endpoint) = (
+		hot_pair(miner),
+		ed25519::Pair::from_string(&format!("//endpoint//{miner}"), None).unwrap(),
+	);
 	let register = miners::Call::register {
 		hot_key: hot.public(),
 		hot_proof: hot.sign(&bytes),
@@ -271,7 +274,7 @@ impl TestFile {
 		let spec = FileSpec::new(50_000, CodingParams::LEAN).unwrap();
 		let len = spec.fragment_len(0) as usize;
 		let fragments: Vec<Vec<u8>> = (0..spec.fragments())
-			.map(|index| (0..len).map(|at| seed ^ index ^ (at / 7) as u8).collect())
+			.map(|index| (0..=250).cycle().map(|byte: u8| seed ^ index ^ byte).take(len).collect())
 			.collect();
 		let hashes: Vec<_> = fragments.iter().map(|f| FragmentHash::of(f)).collect();
 		let segment = segment_tree(&hashes).unwrap();

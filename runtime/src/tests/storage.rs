@@ -52,9 +52,9 @@ fn a_file_becomes_active_when_its_last_fragment_is_confirmed() {
 		chain.block(|| file.place([0, 1, 2]));
 		let len = file.fragment_len();
 		assert_eq!((load(0).held, load(0).reserved), (0, len));
-		for miner in 0..3 {
+		for (index, miner) in (0..).zip(0..3) {
 			assert_eq!(file.state(), Some(FileState::Pending));
-			chain.block(|| apply_duty(&confirm(miner, &[file.fragment(miner as u8)])));
+			chain.block(|| apply_duty(&confirm(miner, &[file.fragment(index)])));
 			assert_eq!((load(miner).held, load(miner).reserved), (len, 0));
 		}
 		assert_eq!(file.state(), Some(FileState::Active));
