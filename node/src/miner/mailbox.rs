@@ -107,14 +107,15 @@ mod tests {
 	async fn the_engine_is_woken_by_what_the_worker_wants_and_by_nothing_else() {
 		let mut worker = RingingStorage::new(Shared::default());
 		let engine = worker.clone();
-		worker.set(STORAGE_PREFIX, b"planaria/memory", b"x");
+		OffchainStorage::set(&mut worker, STORAGE_PREFIX, b"planaria/memory", b"x");
 		Mailbox::set(&engine, b"planaria/done", vec![1]);
 		let rung = engine.rings();
 		let bell = tokio::time::timeout(std::time::Duration::from_millis(20), rung.notified());
 		assert!(bell.await.is_err());
-		worker.set(STORAGE_PREFIX, WANTED, b"job");
+		OffchainStorage::set(&mut worker, STORAGE_PREFIX, WANTED, b"job");
 		rung.notified().await;
 		assert_eq!(Mailbox::get(&engine, WANTED), Some(b"job".to_vec()));
-		assert_eq!(worker.get(STORAGE_PREFIX, b"planaria/done"), Some(vec![1]));
+		let seen = OffchainStorage::get(&worker, STORAGE_PREFIX, b"planaria/done");
+		assert_eq!(seen, Some(vec![1]));
 	}
 }
