@@ -44,7 +44,7 @@ row() {
 printf '%s\n' "$TRANSFER" | rows
 
 # put/ and node/: a network of 1 validator and 13 miners.
-export PLANARIA_NET="$CACHE/bench" PLANARIA_PORT="${PLANARIA_PORT:-46000}"
+export PLANARIA_NET="$CACHE/bench" PLANARIA_PORT="${PLANARIA_PORT:-26000}"
 URL="ws://127.0.0.1:$((PLANARIA_PORT + 100))"
 WORK="$(mktemp -d -p "$CACHE")"
 trap '"$ROOT/scripts/localnet.sh" down 2>/dev/null; rm -rf "$WORK"' EXIT

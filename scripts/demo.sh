@@ -32,7 +32,7 @@ done
 [ -z "$BUILD" ] || "$ROOT/scripts/build.sh"
 
 export PLANARIA_NET="${PLANARIA_NET:-$CACHE/demo}"
-export PLANARIA_PORT="${PLANARIA_PORT:-42000}"
+export PLANARIA_PORT="${PLANARIA_PORT:-22000}"
 export PLANARIA_URL="ws://127.0.0.1:$((PLANARIA_PORT + 100))"
 LOCALNET="$ROOT/scripts/localnet.sh"
 WORK="$(mktemp -d)"

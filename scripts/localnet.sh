@@ -12,14 +12,14 @@
 #        scripts/localnet.sh start miner K [--capacity SIZE]
 #
 # Environment: PLANARIA_NET  where its data is (default: the cache directory)
-#              PLANARIA_PORT first of the 400 ports it may use (default: 41000)
+#              PLANARIA_PORT first of the 400 ports it may use (default: 21000)
 #
 # Validator K answers RPC at PORT + 100 + K, miner K at PORT + 200 + K. Miner K's stash is //Miner/K.
 
 . "$(dirname "$0")/lib.sh"
 
 NET="${PLANARIA_NET:-$CACHE/localnet}"
-PORT="${PLANARIA_PORT:-41000}"
+PORT="${PLANARIA_PORT:-21000}"
 URL="ws://127.0.0.1:$((PORT + 100))"
 NODE="$BIN/planaria-node"
 CLI="$BIN/planaria"

@@ -18,7 +18,7 @@ const MIB: usize = 1 << 20;
 /// again by the same command.
 #[test]
 fn a_killed_miner_loses_nothing_that_it_acknowledged() -> Result<()> {
-	let network = Network::up(44000, 3)?;
+	let network = Network::up(24000, 3)?;
 	let bytes = content(1, 40 * MIB);
 	let file = network.put(&bytes, "lean")?;
 	let held = network.fragments_on_chain(0)?;
@@ -54,7 +54,7 @@ fn a_killed_miner_loses_nothing_that_it_acknowledged() -> Result<()> {
 /// A miner never hands out wrong bytes, and a reader takes none.
 #[test]
 fn a_damaged_fragment_is_neither_served_nor_taken() -> Result<()> {
-	let network = Network::up(44400, 3)?;
+	let network = Network::up(24400, 3)?;
 	let bytes = content(2, 20 * MIB);
 	let file = network.put(&bytes, "lean")?;
 	for path in network.fragment_files(0)? {
@@ -81,7 +81,7 @@ fn a_damaged_fragment_is_neither_served_nor_taken() -> Result<()> {
 /// Wrong input gets a clear error and the right exit code, and changes nothing.
 #[test]
 fn wrong_input_is_refused_with_a_reason() -> Result<()> {
-	let network = Network::up(44800, 3)?;
+	let network = Network::up(24800, 3)?;
 	let refused = |arguments: &[&str], code: i32, reason: &str| -> Result<()> {
 		let output = network.planaria_raw(arguments)?;
 		let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -101,7 +101,7 @@ fn wrong_input_is_refused_with_a_reason() -> Result<()> {
 	let second = |arguments: &[&str]| -> Result<String> {
 		let output = Command::new(&node)
 			.args(["--chain", "dev", "--no-mdns", "--no-prometheus", "--no-telemetry"])
-			.args(["--listen-addr", "/ip4/127.0.0.1/tcp/0", "--rpc-port", "45199", "--base-path"])
+			.args(["--listen-addr", "/ip4/127.0.0.1/tcp/0", "--rpc-port", "25199", "--base-path"])
 			.arg(data.path())
 			.args(arguments)
 			.output()?;
@@ -116,7 +116,7 @@ fn wrong_input_is_refused_with_a_reason() -> Result<()> {
 	// A second endpoint on the same port.
 	let other = data.path().join("store");
 	let other = other.to_str().context("a path of plain text")?;
-	let said = second(&[&mine[..], &["127.0.0.1:45100", "--store", other]].concat())?;
+	let said = second(&[&mine[..], &["127.0.0.1:25100", "--store", other]].concat())?;
 	ensure!(said.contains("--transfer-listen"), "{said}");
 	Ok(())
 }

@@ -14,7 +14,7 @@ fn a_real_file_is_stored_lost_and_regrown() {
 		.args(["--no-build", "--file"])
 		.arg(binary("planaria-node").expect("built"))
 		.env("PLANARIA_NET", data.path().join("net"))
-		.env("PLANARIA_PORT", "43000")
+		.env("PLANARIA_PORT", "23000")
 		.status()
 		.expect("the demo runs");
 	assert!(status.success(), "{status}");
