@@ -13,7 +13,7 @@
 //! | [`MEMORY`] | worker | what it remembers from run to run |
 //! | [`WANTED`] | worker | [`Wanted`]: all the chain wants of this miner now |
 //! | [`DONE`] | engine | [`Done`]: all the engine has that the chain may not know yet |
-//! | [`PROOFS`] + page | engine | [`Proofs`]: the proofs that [`Job::Prove`] asked for |
+//! | [`PROOFS`] + page | engine | [`Proofs`]: the proofs that [`JobKind::Prove`] asked for |
 //!
 //! Every value is at most [`MAX_VALUE_LEN`] long and begins with [`VERSION`]. A value that is too
 //! long, of another version or not decodable is as if it were not there.

@@ -6,7 +6,7 @@
 //! - [`Chain`] is a connection to a node: it reads the state and submits transactions. The
 //!   runtime's metadata is fetched when it connects, so a program keeps working when the runtime
 //!   is upgraded.
-//! - [`put`] stores a file and [`get`] reads one. Both work on the two seams [`Ledger`] (what the
+//! - [`put`](fn@put) stores a file and [`get`](fn@get) reads one. Both work on the two seams [`Ledger`] (what the
 //!   chain says) and [`Transport`] (fragments to and from miners), so that they run in tests
 //!   without a chain.
 //!
@@ -40,7 +40,7 @@
 //! # Memory
 //!
 //! A program's memory for file contents stays below [`MEMORY_BUDGET`] however large the file is,
-//! as long as one segment fits into it; see [`put`] and [`get`] for what a segment takes. For a
+//! as long as one segment fits into it; see [`put`](fn@put) and [`get`](fn@get) for what a segment takes. For a
 //! 1 GiB file with `lean` it is 120 MiB either way, beside what the transport has on its way.
 //! The commitment to a file takes 96 bytes per segment.
 
@@ -67,7 +67,7 @@ pub use planaria_primitives as primitives;
 pub use planaria_runtime_api as api;
 pub use sp_runtime::AccountId32;
 
-/// The most memory that [`put`] and [`get`] use for segments at once, unless a single one takes
+/// The most memory that [`put`](fn@put) and [`get`](fn@get) use for segments at once, unless a single one takes
 /// more (32+32 does: 768 MiB).
 pub const MEMORY_BUDGET: u64 = 300 << 20;
 
