@@ -61,6 +61,7 @@ install_debian_wasm_target() {
 	ENV
 }
 
+cd "$ROOT" # whose toolchain is the one that counts
 mkdir -p "$CACHE"
 command -v rustup >/dev/null || die "rustup is needed: see https://rustup.rs"
 apt_install protobuf-compiler clang cmake pkg-config libssl-dev jq curl
