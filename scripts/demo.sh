@@ -80,14 +80,7 @@ get_and_compare() {
 	done_in "planaria get: identical, $(stat -c %s "$FILE") bytes" "$begun"
 }
 
-# The store of the process whose miner has this number.
-process_of() { # $1: a miner's number
-	local k
-	for ((k = 0; k < MINERS; k++)); do
-		[ "$(rpc "$(node_url "$k")" miner_status | jq .chain.miner)" != "$1" ] || { echo "$k"; return; }
-	done
-	die "no process is miner $1"
-}
+# A process's store, and a fragment's file in it.
 store_of() { echo "$PLANARIA_NET/miner-$1/store"; }
 path_of() { echo "$(store_of "$1")/fragments/${2:0:2}/${2:2:2}/$2"; }
 
@@ -134,9 +127,8 @@ get_and_compare
 
 step "4. A miner whose store is full cannot restore by itself: it opens a restore order"
 FULL=1
-FULL_ID="$(rpc "$(node_url $FULL)" miner_status | jq .chain.miner)"
 "$LOCALNET" stop miner $FULL
-LOST="$(rpc "$(node_url $VICTIM)" miner_status >/dev/null; find "$(store_of $FULL)/fragments" -type f ! -name '*.side' | head -n 1)"
+LOST="$(find "$(store_of $FULL)/fragments" -type f ! -name '*.side' | head -n 1)"
 printf '\x55' | dd of="$LOST" bs=1 seek=99 conv=notrunc status=none
 "$LOCALNET" start miner $FULL --capacity 1MiB
 BEFORE="$(rpc "$(node_url $FULL)" miner_status | jq .chain.fragments)"

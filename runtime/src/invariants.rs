@@ -111,7 +111,7 @@ fn holds() -> Result<(), TryRuntimeError> {
 		}
 	}
 	ensure!(recorded.values().all(|amount| *amount == 0), "a recorded hold that does not exist");
-	// Files being removed still have their deposit; nothing else may be in between.
+	// An active file has had every fragment confirmed.
 	ensure!(
 		files::Files::<Runtime>::iter()
 			.all(|(_, file)| { file.state != FileState::Active || file.unconfirmed == 0 }),

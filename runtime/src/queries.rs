@@ -273,8 +273,7 @@ fn order_status(fragment: FragmentId, order: &Order) -> Option<OrderStatus> {
 	})
 }
 
-/// A page of restore targets: at most as many miners are looked at as a page has rows, and the last
-/// of them is what to go on after.
+/// A page of restore targets. The miners between them are looked at and left out.
 pub fn targets(after: Option<MinerId>, limit: u32) -> Vec<TargetStatus> {
 	let iter = match after {
 		None => miners::Miners::<Runtime>::iter(),
