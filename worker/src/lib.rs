@@ -18,6 +18,8 @@ extern crate alloc;
 
 mod memory;
 
+pub mod planner;
+
 #[cfg(test)]
 mod tests;
 
