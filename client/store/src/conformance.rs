@@ -14,7 +14,8 @@
 
 use crate::{
 	BeginError, Begun, CommitError, ForgetError, Fragment, FragmentStore, FragmentStoreExt,
-	FragmentUse, PutError, ReadError, Released, Usage, Verdict, WriteError, Writer, types::Put,
+	FragmentUse, Note, PutError, ReadError, Released, StoreError, Usage, Verdict, WriteError,
+	Writer, types::Put,
 };
 use planaria_primitives::{
 	CodingParams, FileIndex, FileSpec, FragmentHash, FragmentName, Sidecar, SidecarError,
@@ -162,6 +163,7 @@ pub fn run<F: Fixture>(mut make: impl FnMut(u64) -> F) {
 	breaks_more_than_once(&mut make(ROOM));
 	lists_in_pages(&mut make(ROOM));
 	verifies_all(&mut make(ROOM));
+	keeps_notes(&mut make(ROOM));
 	keeps_readers(&mut make(ROOM));
 	serves_many_at_once(&make(ROOM));
 	stores_the_largest(&mut make(64 << 20));
@@ -639,6 +641,23 @@ fn verifies_all(fixture: &mut impl Fixture) {
 	assert_eq!(bad, BTreeSet::from([samples[0].hash, samples[1].hash]));
 	let pass = store.verify_all(None, &mut |_| ControlFlow::Continue(())).unwrap();
 	assert_eq!((pass.fragments, pass.bytes, pass.bad), (12, 12 * 640, 2));
+}
+
+fn keeps_notes(fixture: &mut impl Fixture) {
+	assert_eq!(fixture.store().note(Note::Check).unwrap(), None);
+	fixture.store().set_note(Note::Check, b"here").unwrap();
+	fixture.store().set_note(Note::Throttle, &[7; Note::MAX_LEN]).unwrap();
+	fixture.store().set_note(Note::Check, b"there").unwrap();
+	let long = fixture.store().set_note(Note::Check, &[7; Note::MAX_LEN + 1]);
+	assert!(matches!(long, Err(StoreError::NoteTooLong { len: 4097 })), "{long:?}");
+	for _ in 0..2 {
+		assert_eq!(fixture.store().note(Note::Check).unwrap().as_deref(), Some(&b"there"[..]));
+		let throttle = fixture.store().note(Note::Throttle).unwrap();
+		assert_eq!(throttle.as_deref(), Some(&[7; Note::MAX_LEN][..]));
+		fixture.reopen();
+	}
+	fixture.store().set_note(Note::Check, b"").unwrap();
+	assert_eq!(fixture.store().note(Note::Check).unwrap().as_deref(), Some(&b""[..]));
 }
 
 fn keeps_readers(fixture: &mut impl Fixture) {

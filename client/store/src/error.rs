@@ -38,6 +38,12 @@ pub enum StoreError {
 		/// What the system said.
 		source: io::Error,
 	},
+	/// The note is longer than notes may be.
+	#[error("a note of {len} bytes is too long, {max} are the most", max = crate::Note::MAX_LEN)]
+	NoteTooLong {
+		/// How many bytes it has.
+		len: usize,
+	},
 	/// The manifest failed. It is a cache and can be made anew.
 	#[error(
 		"the store's manifest failed ({0}); restart with the option to rebuild it from the fragments on disk"
@@ -46,6 +52,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+	/// A file that is there could not be read, for whatever reason.
+	pub(crate) fn unreadable(path: impl Into<PathBuf>, source: io::Error) -> Self {
+		Self::Io { doing: "read", path: path.into(), source }
+	}
+
 	/// Classifies what the system said.
 	pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
 		let path = path.into();

@@ -20,6 +20,9 @@
 //! somebody [forgets](FragmentStore::forget_quarantined) them, which is refused until whole bytes
 //! are back.
 //!
+//! Bytes that the disk cannot read are neither: a loose cable is no damage. They stay where they are
+//! until somebody [gives them up](FragmentStore::give_up).
+//!
 //! # Properties
 //!
 //! - **Durable before acknowledged.** When a call that changes something returns `Ok`, the change
@@ -65,7 +68,7 @@ pub use memory::MemoryStore;
 pub use planaria_primitives::{FragmentHash, FragmentName};
 pub use reader::Reader;
 pub use store::{FragmentStore, FragmentStoreExt, Pass, Verified};
-pub use types::{Begun, Entry, Fragment, FragmentUse, Put, Released, Usage, Verdict};
+pub use types::{Begun, Entry, Fragment, FragmentUse, Note, Put, Released, Usage, Verdict};
 pub use writer::{Sink, Writer};
 
 /// The buffers that bytes are streamed through: 256 KiB.

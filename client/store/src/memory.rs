@@ -4,14 +4,15 @@
 //! A store in memory, for tests and simulations.
 
 use crate::{
-	BeginError, Begun, Entry, ForgetError, Fragment, FragmentStore, FragmentUse, PAGE_LEN,
+	BeginError, Begun, Entry, ForgetError, Fragment, FragmentStore, FragmentUse, Note, PAGE_LEN,
 	ReadError, Reader, Released, Sink, StoreError, Usage, Verdict, Writer, verify,
 };
 use planaria_primitives::{FragmentHash, FragmentName};
 use std::{
 	collections::{BTreeMap, HashMap, HashSet},
-	fmt,
+	fmt, io,
 	ops::Bound::{Excluded, Unbounded},
+	path::Path,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -28,6 +29,17 @@ struct State {
 	writing: HashSet<FragmentHash>,
 	reserved: u64,
 	partial: HashMap<FragmentHash, Vec<u8>>,
+	notes: BTreeMap<Note, Vec<u8>>,
+	unreadable: Unreadable,
+}
+
+/// What the disk would not read.
+#[derive(Default)]
+enum Unreadable {
+	#[default]
+	Nothing,
+	These(HashSet<FragmentHash>),
+	Everything,
 }
 
 struct Stored {
@@ -56,18 +68,48 @@ impl MemoryStore {
 		}
 	}
 
+	/// From now on no fragment can be read, or only those can that are not in this list, as with a
+	/// bad disk.
+	pub fn fail_reads(&self, of: Option<&[FragmentHash]>) {
+		self.state().unreadable = match of {
+			None => Unreadable::Everything,
+			Some([]) => Unreadable::Nothing,
+			Some(hashes) => Unreadable::These(hashes.iter().copied().collect()),
+		};
+	}
+
 	fn state(&self) -> MutexGuard<'_, State> {
 		// Nothing panics between two changes that belong together.
 		self.0.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 }
 
+impl Unreadable {
+	fn contains(&self, hash: &FragmentHash) -> bool {
+		match self {
+			Self::Nothing => false,
+			Self::These(hashes) => hashes.contains(hash),
+			Self::Everything => true,
+		}
+	}
+}
+
+fn unreadable_error(hash: &FragmentHash) -> StoreError {
+	StoreError::unreadable(hash.to_string(), io::Error::other("input/output error"))
+}
+
 impl Stored {
-	fn verdict(&self, hash: &FragmentHash, quarantined: bool) -> Verdict {
+	fn verdict(
+		&self,
+		hash: &FragmentHash,
+		quarantined: bool,
+		unreadable: &Unreadable,
+	) -> Verdict {
 		match &self.bytes {
 			None if quarantined && self.broken => Verdict::Damaged,
 			None => Verdict::Missing,
-			Some(bytes) => verify::check(&mut &bytes[..], hash, self.len),
+			Some(_) if unreadable.contains(hash) => Verdict::Unreadable(unreadable_error(hash)),
+			Some(bytes) => verify::check(&mut &bytes[..], Path::new("memory"), hash, self.len),
 		}
 	}
 
@@ -92,10 +134,13 @@ impl State {
 		}
 	}
 
-	fn quarantine(&mut self, hash: &FragmentHash) -> Verdict {
+	fn quarantine(&mut self, hash: &FragmentHash, give_up: bool) -> Verdict {
 		let quarantined = self.quarantine.contains_key(hash);
 		let Some(stored) = self.fragments.get_mut(hash) else { return Verdict::Missing };
-		let verdict = stored.verdict(hash, quarantined);
+		let verdict = stored.verdict(hash, quarantined, &self.unreadable);
+		if matches!(verdict, Verdict::Unreadable(_)) && !give_up {
+			return verdict;
+		}
 		if !stored.broken && !verdict.is_whole() {
 			stored.broken = true;
 			if let Some(bytes) = stored.bytes.take() {
@@ -137,11 +182,18 @@ impl FragmentStore for MemoryStore {
 		if let Some(stored) = state.fragments.get(&hash).filter(|stored| !stored.broken) {
 			let known = stored.uses.contains_key(&of.name);
 			let same_len = |bytes: &Arc<[u8]>| bytes.len() == len as usize;
-			if (known && stored.bytes.as_ref().is_some_and(same_len))
-				|| state.quarantine(&hash).is_whole()
-			{
-				state.add(hash, of, None);
-				return Ok(Begun::Have);
+			let verdict = if known && stored.bytes.as_ref().is_some_and(same_len) {
+				Verdict::Whole
+			} else {
+				state.quarantine(&hash, false)
+			};
+			match verdict {
+				Verdict::Whole => {
+					state.add(hash, of, None);
+					return Ok(Begun::Have);
+				},
+				Verdict::Unreadable(error) => return Err(error.into()),
+				Verdict::Damaged | Verdict::Missing => (),
 			}
 		}
 		let mut bytes = state.partial.remove(&hash).unwrap_or_default();
@@ -167,6 +219,9 @@ impl FragmentStore for MemoryStore {
 		let state = self.state();
 		let stored = state.fragments.get(hash).ok_or(ReadError::Unknown(*hash))?;
 		match &stored.bytes {
+			Some(_) if !stored.broken && state.unreadable.contains(hash) => {
+				Err(unreadable_error(hash).into())
+			},
 			Some(bytes) if !stored.broken && bytes.len() == stored.len as usize => {
 				Ok(Reader::memory(bytes.clone(), stored.len))
 			},
@@ -259,11 +314,17 @@ impl FragmentStore for MemoryStore {
 		let state = self.state();
 		let quarantined = state.quarantine.contains_key(hash);
 		let stored = state.fragments.get(hash);
-		Ok(stored.map_or(Verdict::Missing, |stored| stored.verdict(hash, quarantined)))
+		Ok(stored.map_or(Verdict::Missing, |stored| {
+			stored.verdict(hash, quarantined, &state.unreadable)
+		}))
 	}
 
 	fn quarantine(&self, hash: &FragmentHash) -> Result<Verdict, StoreError> {
-		Ok(self.state().quarantine(hash))
+		Ok(self.state().quarantine(hash, false))
+	}
+
+	fn give_up(&self, hash: &FragmentHash) -> Result<Verdict, StoreError> {
+		Ok(self.state().quarantine(hash, true))
 	}
 
 	fn forget_quarantined(&self, hash: &FragmentHash) -> Result<u64, ForgetError> {
@@ -276,6 +337,18 @@ impl FragmentStore for MemoryStore {
 
 	fn usage(&self) -> Result<Usage, StoreError> {
 		Ok(self.state().usage())
+	}
+
+	fn note(&self, note: Note) -> Result<Option<Vec<u8>>, StoreError> {
+		Ok(self.state().notes.get(&note).cloned())
+	}
+
+	fn set_note(&self, note: Note, bytes: &[u8]) -> Result<(), StoreError> {
+		if bytes.len() > Note::MAX_LEN {
+			return Err(StoreError::NoteTooLong { len: bytes.len() });
+		}
+		self.state().notes.insert(note, bytes.to_vec());
+		Ok(())
 	}
 }
 

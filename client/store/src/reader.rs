@@ -7,6 +7,7 @@ use crate::{
 	ReadError, StoreError,
 	disk::{Faults, Step},
 };
+use rustix::fs::{Advice, fadvise};
 use std::{
 	fmt,
 	fs::File,
@@ -86,6 +87,14 @@ impl Reader {
 			}
 		}
 		Ok(())
+	}
+
+	/// Has the system forget what it keeps of the file in memory, so that the next read is one of
+	/// the disk. Where it does not, a read may be faster than the disk, that is all.
+	pub(crate) fn uncache(&self) {
+		if let Bytes::File { file, .. } = &self.bytes {
+			let _ = fadvise(file, 0, None, Advice::DontNeed);
+		}
 	}
 
 	/// How many bytes there really are.

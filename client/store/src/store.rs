@@ -4,7 +4,7 @@
 //! What every store does.
 
 use crate::{
-	BeginError, Begun, Entry, ForgetError, Fragment, FragmentUse, PAGE_LEN, Put, PutError,
+	BeginError, Begun, Entry, ForgetError, Fragment, FragmentUse, Note, PAGE_LEN, Put, PutError,
 	ReadError, Reader, Released, StoreError, Usage, Verdict,
 };
 use planaria_primitives::{FragmentHash, FragmentName, Sidecar};
@@ -73,9 +73,15 @@ pub trait FragmentStore: fmt::Debug + Send + Sync {
 	/// bytes are [`Verdict::Missing`].
 	fn verify(&self, hash: &FragmentHash) -> Result<Verdict, StoreError>;
 
-	/// Hashes a fragment again and, unless it is whole, takes it out of service: its bytes go to
-	/// quarantine, its uses stay known. Even where that fails, it is no longer served.
+	/// Hashes a fragment again and, if its bytes are wrong or gone, takes it out of service: they
+	/// go to quarantine, its uses stay known. Even where that fails, it is no longer served.
+	///
+	/// Bytes that the disk cannot read may be the right ones: they stay where they are.
 	fn quarantine(&self, hash: &FragmentHash) -> Result<Verdict, StoreError>;
+
+	/// As [`quarantine`](Self::quarantine), and takes the bytes for wrong if the disk cannot read
+	/// them.
+	fn give_up(&self, hash: &FragmentHash) -> Result<Verdict, StoreError>;
 
 	/// Deletes the quarantined bytes of a fragment and says how many those were. Refused while the
 	/// fragment is broken.
@@ -83,6 +89,12 @@ pub trait FragmentStore: fmt::Debug + Send + Sync {
 
 	/// How full the store is.
 	fn usage(&self) -> Result<Usage, StoreError>;
+
+	/// What was noted last; `None` where nothing was, or where it cannot be understood any more.
+	fn note(&self, note: Note) -> Result<Option<Vec<u8>>, StoreError>;
+
+	/// Notes something instead, durably. At most [`Note::MAX_LEN`] bytes.
+	fn set_note(&self, note: Note, bytes: &[u8]) -> Result<(), StoreError>;
 }
 
 /// What follows from the methods of [`FragmentStore`].

@@ -3,9 +3,8 @@
 
 //! What goes into a store and what it says about itself.
 
-use crate::Writer;
+use crate::{StoreError, Writer};
 use planaria_primitives::{FileSpec, FragmentHash, FragmentName, Sidecar, SidecarError};
-use std::io;
 
 /// One reason to keep a fragment: the place in a file that it fills, and the proof that it does.
 ///
@@ -102,7 +101,7 @@ pub enum Verdict {
 	/// They are not there.
 	Missing,
 	/// The disk could not read them: wrong or not, nobody can tell.
-	Unreadable(io::Error),
+	Unreadable(StoreError),
 }
 
 impl Verdict {
@@ -142,5 +141,27 @@ impl Usage {
 	pub fn free(&self) -> u64 {
 		let taken = self.used.saturating_add(self.quarantined).saturating_add(self.reserved);
 		self.capacity.saturating_sub(taken)
+	}
+}
+
+/// Something small that the user of a store wants to find again after a restart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Note {
+	/// How far the self-check is.
+	Check,
+	/// How fast it may go, and restorations.
+	Throttle,
+}
+
+impl Note {
+	/// The longest note: 4 KiB.
+	pub const MAX_LEN: usize = 4096;
+
+	/// The file's name on a disk.
+	pub(crate) const fn file_name(self) -> &'static str {
+		match self {
+			Self::Check => "check.note",
+			Self::Throttle => "throttle.note",
+		}
 	}
 }

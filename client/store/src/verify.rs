@@ -3,9 +3,12 @@
 
 //! Whether bytes are the right ones.
 
-use crate::{BUFFER_LEN, Verdict};
+use crate::{BUFFER_LEN, StoreError, Verdict};
 use planaria_primitives::FragmentHash;
-use std::io::{self, Read};
+use std::{
+	io::{self, Read},
+	path::Path,
+};
 
 /// Hashes at most `limit` bytes, streaming: a longer file does not take longer.
 pub(crate) fn hash_some(from: &mut impl Read, limit: u64) -> io::Result<(blake3::Hasher, u64)> {
@@ -26,13 +29,13 @@ pub(crate) fn hash_some(from: &mut impl Read, limit: u64) -> io::Result<(blake3:
 	}
 }
 
-/// Whether the bytes are those of the fragment `hash`, of `len` bytes.
-pub(crate) fn check(from: &mut impl Read, hash: &FragmentHash, len: u32) -> Verdict {
+/// Whether the bytes at `path` are those of the fragment `hash`, of `len` bytes.
+pub(crate) fn check(from: &mut impl Read, path: &Path, hash: &FragmentHash, len: u32) -> Verdict {
 	match hash_some(from, u64::from(len) + 1) {
 		Ok((hasher, read)) if read == u64::from(len) && hasher.finalize() == hash.0 => {
 			Verdict::Whole
 		},
 		Ok(_) => Verdict::Damaged,
-		Err(error) => Verdict::Unreadable(error),
+		Err(error) => Verdict::Unreadable(StoreError::unreadable(path, error)),
 	}
 }

@@ -10,7 +10,7 @@ mod common;
 use common::{Disk, assert_no_litter, files, options, snapshot};
 use planaria_store::{
 	BeginError, Begun, CommitError, DiskOptions, DiskStore, FragmentStore, FragmentStoreExt,
-	OpenError, Put, PutError, ReadError, Released, StoreError, Verdict, WriteError,
+	Note, OpenError, Put, PutError, ReadError, Released, StoreError, Verdict, WriteError,
 	conformance::{Damage, Fixture, Sample, file, noise},
 	disk::{Faults, Rebuilt, Step},
 };
@@ -531,14 +531,65 @@ fn a_disk_that_cannot_read_is_told_from_wrong_bytes() {
 	assert!(matches!(error, ReadError::Store(StoreError::Io { .. })), "{error}");
 	plan.set(None);
 	assert!(disk.store().verify(&sample.hash).unwrap().is_whole());
-	// It can be taken out of service, and comes back when it is stored again.
+	// It is left alone, and nothing is written over it.
 	plan.set(Some(Fail::Reads(ErrorKind::Other)));
 	let verdict = disk.store().quarantine(&sample.hash).unwrap();
 	assert!(matches!(verdict, Verdict::Unreadable(_)), "{verdict:?}");
+	let other = sample.of_owner(2);
+	let error = disk.store().begin(sample.hash, &other.of).unwrap_err();
+	assert!(matches!(error, BeginError::Store(StoreError::Io { .. })), "{error}");
+	assert_eq!(disk.store().broken(None, 9).unwrap(), []);
+	plan.set(None);
+	assert_eq!(disk.store().read(&sample.hash, 0..64).unwrap(), sample.bytes[..64]);
+	// It can be given up, and comes back when it is stored again.
+	plan.set(Some(Fail::Reads(ErrorKind::Other)));
+	let verdict = disk.store().give_up(&sample.hash).unwrap();
+	let Verdict::Unreadable(error) = verdict else { panic!("{verdict:?}") };
+	assert!(error.to_string().contains(&sample.hash.to_string()), "{error}");
 	plan.set(None);
 	assert!(matches!(disk.store().open(&sample.hash), Err(ReadError::Broken(_))));
 	assert_eq!(sample.put(disk.store()).unwrap(), Put::Stored);
 	assert_eq!(disk.store().forget_quarantined(&sample.hash).unwrap(), 640);
+	// What can be read is not given up.
+	assert!(disk.store().give_up(&sample.hash).unwrap().is_whole());
+	assert_eq!(disk.store().read(&sample.hash, 0..64).unwrap(), sample.bytes[..64]);
+}
+
+/// The directory below an unmounted file system is empty: nothing in it is missing.
+#[test]
+fn a_store_that_was_taken_away_is_unreadable() {
+	let disk = Disk::fast(1 << 20);
+	let sample = &file(1, 640)[0];
+	sample.put(disk.store()).unwrap();
+	let away = disk.root().with_extension("away");
+	fs::rename(disk.root(), &away).unwrap();
+	fs::create_dir(disk.root()).unwrap();
+	for verdict in [disk.store().verify(&sample.hash), disk.store().quarantine(&sample.hash)] {
+		assert!(matches!(verdict, Ok(Verdict::Unreadable(_))), "{verdict:?}");
+	}
+	fs::remove_dir(disk.root()).unwrap();
+	fs::rename(&away, disk.root()).unwrap();
+	assert!(disk.store().verify(&sample.hash).unwrap().is_whole());
+	fs::remove_file(disk.path(&sample.hash)).unwrap();
+	assert!(matches!(disk.store().verify(&sample.hash), Ok(Verdict::Missing)));
+}
+
+#[test]
+fn a_damaged_note_was_not_written() {
+	let disk = Disk::fast(1 << 20);
+	disk.store().set_note(Note::Check, b"here").unwrap();
+	let path = disk.root().join("check.note");
+	let bytes = fs::read(&path).unwrap();
+	for at in 0..bytes.len() {
+		let mut wrong = bytes.clone();
+		wrong[at] ^= 1;
+		fs::write(&path, wrong).unwrap();
+		assert_eq!(disk.store().note(Note::Check).unwrap(), None, "byte {at}");
+		fs::write(&path, &bytes[..at]).unwrap();
+		assert_eq!(disk.store().note(Note::Check).unwrap(), None, "first {at} bytes");
+	}
+	fs::write(&path, &bytes).unwrap();
+	assert_eq!(disk.store().note(Note::Check).unwrap().as_deref(), Some(&b"here"[..]));
 }
 
 #[test]

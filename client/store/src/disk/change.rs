@@ -15,6 +15,15 @@ use planaria_primitives::{FragmentHash, FragmentName};
 use std::{collections::VecDeque, iter, path::Path, sync::MutexGuard};
 use tracing::warn;
 
+/// What becomes of bytes that the disk cannot read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Doubt {
+	/// They may be the right ones.
+	Keep,
+	/// They count as wrong.
+	GiveUp,
+}
+
 impl Inner {
 	/// Keeps others from changing this fragment. Fails where an earlier change of it failed so
 	/// badly that nobody knows yet what is there.
@@ -154,8 +163,10 @@ impl Inner {
 		if known && !self.refused(hash) && same_len()? {
 			return Ok(true);
 		}
-		if !self.quarantine(hash, row)?.is_whole() {
-			return Ok(false);
+		match self.quarantine(hash, row, Doubt::Keep)? {
+			Verdict::Whole => (),
+			Verdict::Unreadable(error) => return Err(error),
+			Verdict::Damaged | Verdict::Missing => return Ok(false),
 		}
 		if !known {
 			let row = self.ready_side(hash, row)?;
@@ -245,9 +256,17 @@ impl Inner {
 		Ok(Released::Kept { names: after.names })
 	}
 
-	/// Takes a fragment out of service unless it is whole. It is locked.
-	pub fn quarantine(&self, hash: &FragmentHash, row: Row) -> Result<Verdict, StoreError> {
+	/// Takes a fragment out of service if its bytes are wrong or gone. It is locked.
+	pub fn quarantine(
+		&self,
+		hash: &FragmentHash,
+		row: Row,
+		doubt: Doubt,
+	) -> Result<Verdict, StoreError> {
 		let verdict = self.check(hash, &row)?;
+		if matches!(verdict, Verdict::Unreadable(_)) && doubt == Doubt::Keep {
+			return Ok(verdict);
+		}
 		if verdict.is_whole() || row.broken {
 			lock(&self.refused).remove(hash);
 			return Ok(verdict);

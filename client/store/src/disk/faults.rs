@@ -35,6 +35,8 @@ pub enum Step {
 	Commit,
 	/// The note of what changed is crossed out.
 	Settle,
+	/// A [`Note`](crate::Note) is written and synced.
+	Note,
 }
 
 impl Step {
@@ -43,7 +45,7 @@ impl Step {
 		match self {
 			Self::Read => "read",
 			Self::Reserve => "take room for",
-			Self::Write | Self::WriteSide => "write",
+			Self::Write | Self::WriteSide | Self::Note => "write",
 			Self::Sync | Self::SyncSide | Self::SyncDir => "sync",
 			Self::Intend | Self::Settle => "note a change in",
 			Self::MakeDir => "make the directory",

@@ -3,6 +3,7 @@
 
 //! Which file lies where.
 
+use crate::Note;
 use planaria_primitives::FragmentHash;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,10 @@ impl Layout {
 
 	pub fn manifest(&self) -> PathBuf {
 		self.root.join("manifest.redb")
+	}
+
+	pub fn note(&self, note: Note) -> PathBuf {
+		self.root.join(note.file_name())
 	}
 
 	pub fn fragments(&self) -> PathBuf {

@@ -12,6 +12,7 @@
 //! <store>/partial/abcd…                   a write in progress or interrupted
 //! <store>/intents                         what was about to change (see `intents.rs`)
 //! <store>/manifest.redb                   a cache of all this (see `manifest.rs`)
+//! <store>/check.note, throttle.note       what the engine wants to find again (see `notes.rs`)
 //! ```
 //!
 //! # What happens in which order
@@ -52,14 +53,17 @@ mod change;
 
 mod sink;
 
+mod notes;
+
 pub use faults::{Faults, Step};
 pub use open::Rebuilt;
 
 use crate::{
-	BeginError, Begun, Entry, ForgetError, Fragment, FragmentStore, FragmentUse, OpenError,
+	BeginError, Begun, Entry, ForgetError, Fragment, FragmentStore, FragmentUse, Note, OpenError,
 	PAGE_LEN, ReadError, Reader, Released, StoreError, Usage, Verdict, Writer, verify,
 };
 use accounts::Accounts;
+use change::Doubt;
 use fs::Fs;
 use intents::{Intent, Intents, Noted};
 use layout::Layout;
@@ -125,6 +129,8 @@ struct Inner {
 	accounts: Mutex<Accounts>,
 	/// Fragments that could not be quarantined, and are not served all the same.
 	refused: Mutex<BTreeSet<FragmentHash>>,
+	/// Held while a note is written.
+	notes: Mutex<()>,
 	/// Changes that failed, and whose traces could not be tidied up yet.
 	stuck: Mutex<HashMap<FragmentHash, (Intent, Noted)>>,
 	/// The last one: until everything else is closed the store is not free.
@@ -191,11 +197,31 @@ impl Inner {
 			let quarantined = self.manifest.quarantined(hash)? > 0;
 			return Ok(if quarantined { Verdict::Damaged } else { Verdict::Missing });
 		}
+		let path = self.layout.fragment(hash);
 		Ok(match self.reader(hash, row.len) {
-			Ok(mut reader) => verify::check(&mut reader, hash, row.len),
-			Err(error) if error.kind() == io::ErrorKind::NotFound => Verdict::Missing,
-			Err(error) => Verdict::Unreadable(error),
+			Ok(mut reader) => {
+				// It is the disk that is to be checked, and nobody else wants the bytes kept.
+				reader.uncache();
+				let verdict = verify::check(&mut reader, &path, hash, row.len);
+				reader.uncache();
+				verdict
+			},
+			Err(error) if error.kind() == io::ErrorKind::NotFound => match self.is_mounted() {
+				Ok(()) => Verdict::Missing,
+				Err(error) => Verdict::Unreadable(error),
+			},
+			Err(error) => Verdict::Unreadable(StoreError::unreadable(path, error)),
 		})
+	}
+
+	/// Whether this is still the store's directory: where its file system was taken away, every
+	/// file seems to be missing.
+	fn is_mounted(&self) -> Result<(), StoreError> {
+		let marker = self.layout.marker();
+		match std::fs::metadata(&marker) {
+			Ok(_) => Ok(()),
+			Err(error) => Err(StoreError::unreadable(marker, error)),
+		}
 	}
 }
 
@@ -301,7 +327,15 @@ impl FragmentStore for DiskStore {
 	fn quarantine(&self, hash: &FragmentHash) -> Result<Verdict, StoreError> {
 		let _guard = self.0.lock(hash)?;
 		match self.0.manifest.row(hash)? {
-			Some(row) => self.0.quarantine(hash, row),
+			Some(row) => self.0.quarantine(hash, row, Doubt::Keep),
+			None => Ok(Verdict::Missing),
+		}
+	}
+
+	fn give_up(&self, hash: &FragmentHash) -> Result<Verdict, StoreError> {
+		let _guard = self.0.lock(hash)?;
+		match self.0.manifest.row(hash)? {
+			Some(row) => self.0.quarantine(hash, row, Doubt::GiveUp),
 			None => Ok(Verdict::Missing),
 		}
 	}
@@ -319,5 +353,14 @@ impl FragmentStore for DiskStore {
 		let mut usage = lock(&self.0.accounts).usage(self.0.options.capacity, free);
 		usage.broken += lock(&self.0.refused).len() as u64;
 		Ok(usage)
+	}
+
+	fn note(&self, note: Note) -> Result<Option<Vec<u8>>, StoreError> {
+		self.0.read_note(note)
+	}
+
+	fn set_note(&self, note: Note, bytes: &[u8]) -> Result<(), StoreError> {
+		let _guard = lock(&self.0.notes);
+		self.0.write_note(note, bytes)
 	}
 }

@@ -75,6 +75,7 @@ impl Inner {
 			dirs: Mutex::default(),
 			accounts: Mutex::default(),
 			refused: Mutex::default(),
+			notes: Mutex::default(),
 			stuck: Mutex::default(),
 			_lock: held,
 		};
