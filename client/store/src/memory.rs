@@ -99,12 +99,7 @@ fn unreadable_error(hash: &FragmentHash) -> StoreError {
 }
 
 impl Stored {
-	fn verdict(
-		&self,
-		hash: &FragmentHash,
-		quarantined: bool,
-		unreadable: &Unreadable,
-	) -> Verdict {
+	fn verdict(&self, hash: &FragmentHash, quarantined: bool, unreadable: &Unreadable) -> Verdict {
 		match &self.bytes {
 			None if quarantined && self.broken => Verdict::Damaged,
 			None => Verdict::Missing,

@@ -9,8 +9,8 @@ mod common;
 
 use common::{Disk, assert_no_litter, files, options, snapshot};
 use planaria_store::{
-	BeginError, Begun, CommitError, DiskOptions, DiskStore, FragmentStore, FragmentStoreExt,
-	Note, OpenError, Put, PutError, ReadError, Released, StoreError, Verdict, WriteError,
+	BeginError, Begun, CommitError, DiskOptions, DiskStore, FragmentStore, FragmentStoreExt, Note,
+	OpenError, Put, PutError, ReadError, Released, StoreError, Verdict, WriteError,
 	conformance::{Damage, Fixture, Sample, file, noise},
 	disk::{Faults, Rebuilt, Step},
 };
@@ -567,9 +567,12 @@ fn a_store_that_was_taken_away_is_unreadable() {
 	for verdict in [disk.store().verify(&sample.hash), disk.store().quarantine(&sample.hash)] {
 		assert!(matches!(verdict, Ok(Verdict::Unreadable(_))), "{verdict:?}");
 	}
+	let error = sample.of_owner(2).put(disk.store()).unwrap_err();
+	assert!(error.to_string().contains("planaria-store"), "{error}");
 	fs::remove_dir(disk.root()).unwrap();
 	fs::rename(&away, disk.root()).unwrap();
 	assert!(disk.store().verify(&sample.hash).unwrap().is_whole());
+	assert_eq!(disk.store().uses(&sample.hash, None, 9).unwrap(), std::slice::from_ref(&sample.of));
 	fs::remove_file(disk.path(&sample.hash)).unwrap();
 	assert!(matches!(disk.store().verify(&sample.hash), Ok(Verdict::Missing)));
 }

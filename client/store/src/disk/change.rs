@@ -82,6 +82,7 @@ impl Inner {
 
 	/// The part of [`Inner::tidy_up`] that does not need the manifest.
 	pub fn tidy_disk(&self, intent: Intent, hash: &FragmentHash) -> Result<(), StoreError> {
+		self.is_mounted()?;
 		let (data, side) = (self.layout.fragment(hash), self.layout.side(hash));
 		let [_, dir] = self.layout.dirs(hash);
 		if !dir.is_dir() {

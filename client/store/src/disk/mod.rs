@@ -216,7 +216,7 @@ impl Inner {
 
 	/// Whether this is still the store's directory: where its file system was taken away, every
 	/// file seems to be missing.
-	fn is_mounted(&self) -> Result<(), StoreError> {
+	pub fn is_mounted(&self) -> Result<(), StoreError> {
 		let marker = self.layout.marker();
 		match std::fs::metadata(&marker) {
 			Ok(_) => Ok(()),
@@ -320,7 +320,9 @@ impl FragmentStore for DiskStore {
 	fn verify(&self, hash: &FragmentHash) -> Result<Verdict, StoreError> {
 		let Some(row) = self.0.manifest.row(hash)? else { return Ok(Verdict::Missing) };
 		let verdict = self.0.check(hash, &row)?;
-		self.0.heal_side(hash);
+		if !matches!(verdict, Verdict::Unreadable(_)) {
+			self.0.heal_side(hash);
+		}
 		Ok(verdict)
 	}
 
