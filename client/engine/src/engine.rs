@@ -10,7 +10,9 @@ use crate::{
 	chain::{At, Chain, ChainError},
 	check::{self, CompareError, Compared, blocking, holder, is_assigned, is_unconfirmed},
 	config::EngineConfig,
+	foreign::Foreign,
 	mailbox::{self, Mailbox, set_done, set_proofs},
+	needs::{Needs, Retry, Why},
 	peers::Peers,
 	planner,
 	restore::{Endpoints, RestoreError, Restored, Restorer},
@@ -86,32 +88,6 @@ impl EngineHandle {
 	}
 }
 
-/// Why a fragment has to be had.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Why {
-	/// It is this miner's own.
-	Own,
-	/// Its restore order was claimed.
-	Claimed,
-}
-
-/// A fragment that has to be had.
-#[derive(Debug)]
-struct Need {
-	why: Why,
-	phase: RestorePhase,
-	attempts: u32,
-	/// When it is tried next, or again.
-	at: Instant,
-	error: Option<String>,
-}
-
-impl Need {
-	fn new(why: Why) -> Self {
-		Self { why, phase: RestorePhase::Waiting, attempts: 0, at: Instant::now(), error: None }
-	}
-}
-
 /// What a task comes to.
 enum Outcome {
 	Restored(FragmentName, Result<Restored, RestoreError>),
@@ -134,8 +110,9 @@ pub struct Engine {
 	tasks: JoinSet<Outcome>,
 
 	me: Option<MinerStatus>,
-	/// All fragments that have to be had and are not on chain as had, by name.
-	needs: BTreeMap<FragmentName, Need>,
+	/// When the engine started, from where the times of `needs` and `foreign` count.
+	started: Instant,
+	needs: Needs,
 	/// Durable here, but not confirmed in finalized state as far as is known.
 	unconfirmed: BTreeSet<FragmentName>,
 	/// Own fragments whose order was opened: to be cancelled if they are whole again.
@@ -143,8 +120,7 @@ pub struct Engine {
 	found: Vec<FragmentId>,
 	/// Proofs that are asked for; `None` while one is being made.
 	proofs: BTreeMap<(FragmentId, u32), Option<FragmentProof>>,
-	/// Assigned elsewhere, and since when that is known.
-	foreign: BTreeMap<FragmentName, Instant>,
+	foreign: Foreign,
 	unknown_jobs: u64,
 	totals: Totals,
 
@@ -197,12 +173,17 @@ impl Engine {
 			stop: CancellationToken::new(),
 			tasks: JoinSet::new(),
 			me: None,
-			needs: BTreeMap::new(),
+			started: now,
+			needs: Needs::new(Retry {
+				after: config.retry_after,
+				attempts: config.attempts,
+				again_after: config.heal_again_after,
+			}),
 			unconfirmed: BTreeSet::new(),
 			opened: BTreeSet::new(),
 			found: Vec::new(),
 			proofs: BTreeMap::new(),
-			foreign: BTreeMap::new(),
+			foreign: Foreign::default(),
 			unknown_jobs: 0,
 			totals: Totals::default(),
 			finding: false,
@@ -259,11 +240,13 @@ impl Engine {
 	}
 
 	fn need(&mut self, name: FragmentName, why: Why) {
-		let need = self.needs.entry(name).or_insert_with(|| Need::new(why));
-		// What was durable and is needed again has been lost again.
-		if need.phase == RestorePhase::Durable && why == Why::Own {
-			*need = Need::new(why);
-		}
+		let now = self.now();
+		self.needs.need(name, why, now);
+	}
+
+	/// How long the engine has run.
+	fn now(&self) -> Duration {
+		self.started.elapsed()
 	}
 
 	/// One look at everything. Reads of the chain are few and cheap; the rest is started here and
@@ -304,9 +287,9 @@ impl Engine {
 		let mut asked = BTreeSet::new();
 		for job in wanted.jobs {
 			match job {
-				Job::Known(JobKind::Restore { name, .. }) => {
+				Job::Known(JobKind::Restore { name, deadline, .. }) => {
 					claimed.insert(name);
-					self.need(name, Why::Claimed);
+					self.need(name, Why::Claimed { deadline });
 				},
 				Job::Known(JobKind::Prove { fragment, name, chunk }) => {
 					asked.insert((fragment, chunk));
@@ -322,7 +305,7 @@ impl Engine {
 		let over: Vec<FragmentName> = self
 			.needs
 			.iter()
-			.filter(|(name, need)| need.why == Why::Claimed && !claimed.contains(name))
+			.filter(|(name, need)| need.why.is_claim() && !claimed.contains(*name))
 			.map(|(name, _)| *name)
 			.take(MAX_LISTED)
 			.collect();
@@ -351,36 +334,18 @@ impl Engine {
 
 	/// Starts what has to be restored and is due, own fragments first.
 	async fn start_restores(&mut self, me: MinerId) -> Result<(), ChainError> {
-		let running =
-			self.needs.values().filter(|need| need.phase == RestorePhase::Running).count();
-		let now = Instant::now();
-		let mut due: Vec<(FragmentName, Why)> = self
-			.needs
-			.iter()
-			.filter(|(_, need)| match need.phase {
-				RestorePhase::Waiting => need.at <= now,
-				RestorePhase::GivenUp => need.why == Why::Own && need.at <= now,
-				RestorePhase::Running | RestorePhase::Durable => false,
-			})
-			.map(|(name, need)| (*name, need.why))
-			.collect();
-		due.sort_by_key(|(_, why)| *why == Why::Claimed);
-		due.truncate(self.config.copies.saturating_sub(running));
+		let due = self.needs.due(self.now(), self.config.copies);
 		if due.is_empty() {
 			return Ok(());
 		}
-		let names = due.iter().map(|(name, _)| *name).collect();
-		let records = self.restorer.chain.locate(At::Best, names).await?;
-		for ((name, _), record) in due.into_iter().zip(records) {
+		let records = self.restorer.chain.locate(At::Best, due.clone()).await?;
+		for (name, record) in due.into_iter().zip(records) {
 			let Some(record) = record.filter(|record| is_assigned(record, me)) else {
 				// Not on the best block (any more): it is looked for again if it comes back.
 				self.needs.remove(&name);
 				continue;
 			};
-			if let Some(need) = self.needs.get_mut(&name) {
-				need.phase = RestorePhase::Running;
-				need.attempts += 1;
-			}
+			self.needs.begin(&name);
 			let restorer = self.restorer.clone();
 			self.tasks.spawn(async move {
 				Outcome::Restored(name, restore_one(&restorer, me, &record).await)
@@ -395,8 +360,7 @@ impl Engine {
 		let chain = self.restorer.chain.clone();
 		let store = self.restorer.store.clone();
 		let takes_data = self.me.as_ref().is_some_and(|me| me.standing == MinerStanding::Serving);
-		let claims = self.needs.values().filter(|need| need.why == Why::Claimed).count();
-		let room = self.config.max_claims.saturating_sub(claims);
+		let room = self.config.max_claims.saturating_sub(self.needs.claims());
 		if !self.finding && self.find_at <= now && takes_data && room > 0 {
 			self.finding = true;
 			let (chain, lazy_max) = (chain.clone(), self.config.lazy_max);
@@ -478,35 +442,21 @@ impl Engine {
 	}
 
 	fn restored(&mut self, name: FragmentName, result: Result<Restored, RestoreError>) {
-		let Some(need) = self.needs.get_mut(&name) else { return };
 		match result {
 			Ok(restored) => {
 				tracing::info!(%name, rebuilt = restored.rebuilt, read = restored.read, "restored");
-				need.phase = RestorePhase::Durable;
-				need.error = None;
 				let totals = &mut self.totals;
 				totals.copied += u64::from(!restored.rebuilt && restored.read > 0);
 				totals.rebuilt += u64::from(restored.rebuilt);
 				totals.bytes_read += restored.read;
 				totals.bytes_restored += restored.len;
 				totals.lies += restored.lies;
-				if need.why == Why::Own {
-					self.needs.remove(&name);
-				}
+				self.needs.succeeded(&name);
 			},
 			Err(error) => {
-				let give_up = error.is_final() || need.attempts >= self.config.attempts;
-				tracing::warn!(%name, %error, attempts = need.attempts, give_up, "not restored");
-				need.error = Some(error.to_string());
-				if give_up {
-					need.phase = RestorePhase::GivenUp;
-					need.at = Instant::now() + self.config.heal_again_after;
-				} else {
-					need.phase = RestorePhase::Waiting;
-					let wait =
-						self.config.retry_after * 2u32.saturating_pow(need.attempts.min(10) - 1);
-					need.at = Instant::now() + wait;
-				}
+				let now = self.now();
+				let give_up = self.needs.failed(&name, error.to_string(), error.is_final(), now);
+				tracing::warn!(%name, %error, give_up, "not restored");
 			},
 		}
 	}
@@ -521,17 +471,12 @@ impl Engine {
 			self.need(name, Why::Own);
 		}
 		self.unconfirmed.extend(compared.unconfirmed);
-		let now = Instant::now();
-		let known = std::mem::take(&mut self.foreign);
-		self.foreign = compared
-			.foreign
-			.into_iter()
-			.map(|name| (name, known.get(&name).copied().unwrap_or(now)))
-			.collect();
+		let now = self.now();
+		self.foreign.compared(compared.foreign, now);
 		// While something is to be discarded, look again as soon as its grace period is over.
-		if let Some(first) = self.foreign.values().min() {
-			let due = *first + self.config.discard_after + IDLE;
-			self.compare_at = self.compare_at.min(due.max(now + IDLE));
+		if let Some(due) = self.foreign.next_due(self.config.discard_after) {
+			let due = self.started + (due + IDLE).max(now + IDLE);
+			self.compare_at = self.compare_at.min(due);
 		}
 	}
 
@@ -567,10 +512,10 @@ impl Engine {
 				let Some(record) = record else { continue };
 				let claimed = record.claimed_by == Some(me);
 				match (why, phase) {
-					(Why::Claimed, RestorePhase::Durable) if claimed => {
+					(Why::Claimed { .. }, RestorePhase::Durable) if claimed => {
 						push(&mut done.restored, record.fragment);
 					},
-					(Why::Claimed, RestorePhase::GivenUp) if claimed => {
+					(Why::Claimed { .. }, RestorePhase::GivenUp) if claimed => {
 						push(&mut done.hopeless, record.fragment);
 					},
 					(Why::Own, RestorePhase::GivenUp) if holder(&record) == Some(me) => {
@@ -590,7 +535,7 @@ impl Engine {
 		let whole: Vec<FragmentName> = self
 			.opened
 			.iter()
-			.filter(|name| !self.needs.contains_key(name))
+			.filter(|name| self.needs.get(name).is_none())
 			.copied()
 			.take(MAX_LISTED)
 			.collect();
@@ -632,15 +577,8 @@ impl Engine {
 
 	/// Gives up what was assigned elsewhere for long enough.
 	async fn discard(&mut self) {
-		let due = |since: &Instant| since.elapsed() >= self.config.discard_after;
-		// Only what the latest comparison still found foreign is in the map.
-		let names: Vec<FragmentName> = self
-			.foreign
-			.iter()
-			.filter(|(_, since)| due(since))
-			.map(|(name, _)| *name)
-			.take(MAX_LISTED)
-			.collect();
+		// Only what the latest comparison still found foreign is in there.
+		let names = self.foreign.due(self.now(), self.config.discard_after, MAX_LISTED);
 		if names.is_empty() {
 			return;
 		}
@@ -689,6 +627,7 @@ impl Engine {
 			unknown_jobs: self.unknown_jobs,
 			check: self.check_progress.borrow().clone(),
 			totals: self.totals,
+			..EngineStatus::default()
 		};
 		self.publish.send_if_modified(|old| {
 			let changed = *old != status;

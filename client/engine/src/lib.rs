@@ -37,6 +37,12 @@ mod config;
 
 mod status;
 
+mod needs;
+
+mod foreign;
+
+mod sources;
+
 mod planner;
 
 mod restore;
@@ -50,10 +56,22 @@ mod engine;
 #[cfg(test)]
 mod tests;
 
+/// The rules the engine works by, without I/O and clock: the node and the simulation run the same.
+pub mod logic {
+	pub use crate::{
+		foreign::Foreign,
+		needs::{Need, Needs, Retry, Why},
+		sources::siblings,
+	};
+}
+
 pub use chain::{At, Chain, ChainError, Heads};
 pub use config::EngineConfig;
 pub use engine::{Engine, EngineHandle};
 pub use mailbox::Mailbox;
 pub use peers::{PeerError, Peers};
 pub use service::{Service, StoreSink};
-pub use status::{CheckStatus, EngineStatus, RestorePhase, RestoreStatus};
+pub use status::{
+	CheckStatus, EngineStatus, FileProgress, FinderStatus, Profile, Progress, RestorePhase,
+	RestoreStatus, Throttle, Totals,
+};

@@ -7,16 +7,16 @@ use crate::{
 	chain::{At, Chain, ChainError},
 	config::EngineConfig,
 	peers::{Fetched, Peers},
+	sources,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
 use planaria_erasure::Coder;
-use planaria_primitives::{FileSpec, FragmentName, MinerId, SpecError, segment::bit};
+use planaria_primitives::{FileSpec, FragmentName, MinerId, SpecError};
 use planaria_runtime_api::{FileLife, FragmentRecord};
 use planaria_store::{
 	BeginError, FragmentStore, FragmentStoreExt, FragmentUse, PutError, StoreError,
 };
 use planaria_transfer::PeerAddr;
-use rand::seq::SliceRandom;
 use std::{
 	collections::HashMap,
 	sync::{Arc, Mutex},
@@ -177,7 +177,7 @@ impl Restorer {
 		restored: &mut Restored,
 	) -> Result<Vec<(u8, Fetched)>, RestoreError> {
 		let needed = usize::from(spec.data());
-		let mut sources = self.sources(me, record).into_iter();
+		let mut sources = sources::siblings(record, me, &mut rand::rng()).into_iter();
 		let mut running = FuturesUnordered::new();
 		let mut fetched: Vec<(u8, Fetched)> = Vec::with_capacity(needed);
 		let mut last = String::from("nobody else holds any");
@@ -222,20 +222,6 @@ impl Restorer {
 				Err(_) => (),
 			}
 		}
-	}
-
-	/// Who may have the other fragments: those that are whole first, then those under restoration,
-	/// which their holder may still have; at random among equals.
-	fn sources(&self, me: MinerId, record: &FragmentRecord) -> Vec<(u8, MinerId)> {
-		let mut sources: Vec<(u8, MinerId)> = (0..)
-			.zip(&record.holders)
-			.filter(|(index, _)| *index != record.name.index && record.confirmed & bit(*index) != 0)
-			.filter_map(|(index, holder)| Some((index, (*holder)?)))
-			.filter(|(_, holder)| *holder != me)
-			.collect();
-		sources.shuffle(&mut rand::rng());
-		sources.sort_by_key(|(index, _)| record.restoring & bit(*index) != 0);
-		sources
 	}
 
 	async fn put_rebuilt(

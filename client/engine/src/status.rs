@@ -3,8 +3,9 @@
 
 //! What an operator is told.
 
-use planaria_primitives::{FragmentName, MinerId};
-use serde::Serialize;
+use planaria_primitives::{FileIndex, FragmentName, MinerId};
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroU64;
 
 /// The engine at one moment.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -25,8 +26,88 @@ pub struct EngineStatus {
 	pub unknown_jobs: u64,
 	/// The self-check.
 	pub check: CheckStatus,
+	/// How far all restorations together are.
+	pub progress: Progress,
+	/// How far they are file by file, the first [`MAX_FILES`](Self::MAX_FILES) files.
+	pub files: Vec<FileProgress>,
+	/// The search for what restore targets hold.
+	pub finder: FinderStatus,
+	/// How fast restorations and self-checks may go.
+	pub throttle: Throttle,
 	/// Totals since the node started.
 	pub totals: Totals,
+}
+
+impl EngineStatus {
+	/// How many files are listed at most.
+	pub const MAX_FILES: usize = 256;
+}
+
+/// How far restorations are: those that wait and those that run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Progress {
+	/// Fragments that are not durable yet.
+	pub fragments_left: u64,
+	/// Their bytes that are not here yet.
+	pub bytes_left: u64,
+	/// Bytes of fragments restored per second, measured lately; 0 while nothing was measured.
+	pub rate: u64,
+	/// Seconds until all are durable at this rate; `None` while nothing was measured, and when
+	/// stalled.
+	pub eta_secs: Option<u64>,
+	/// Whether something is left and nothing has moved for a while.
+	pub stalled: bool,
+}
+
+/// How far the restorations of one file's fragments are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct FileProgress {
+	/// The stored instance.
+	pub file: FileIndex,
+	/// How far.
+	#[serde(flatten)]
+	pub progress: Progress,
+}
+
+/// The search for what restore targets hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct FinderStatus {
+	/// Whether a pass over the chain's segments runs now.
+	pub scanning: bool,
+	/// Segments that this pass, or the last one, has looked at.
+	pub scanned: u64,
+	/// How many it is expected to look at.
+	pub total: u64,
+	/// Segments known of which a target holds a fragment.
+	pub worklist: u64,
+	/// Restore targets.
+	pub targets: u64,
+	/// Passes finished since the node started.
+	pub passes: u64,
+	/// How long the last one took, in milliseconds.
+	pub last_pass_millis: u64,
+}
+
+/// How much of the machine restorations and self-checks may take.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+	/// As little as keeps up with the deadlines.
+	Quiet,
+	/// Leaves room for serving.
+	#[default]
+	Balanced,
+	/// All there is.
+	Fast,
+}
+
+/// How fast restorations and self-checks may go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Throttle {
+	/// The profile.
+	pub profile: Profile,
+	/// At most so many bytes per second are read from other miners, whatever the profile.
+	pub cap: Option<NonZeroU64>,
 }
 
 /// Totals since the node started.
@@ -36,12 +117,20 @@ pub struct Totals {
 	pub copied: u64,
 	/// Fragments rebuilt from others.
 	pub rebuilt: u64,
-	/// Bytes read from other miners for both.
+	/// Fragments that another restorer of the same segment had rebuilt.
+	pub cooperated: u64,
+	/// Bytes read from other miners for all of these.
 	pub bytes_read: u64,
 	/// Bytes of the fragments restored.
 	pub bytes_restored: u64,
+	/// Of these, bytes that another restorer of the same segment had rebuilt.
+	pub bytes_cooperated: u64,
 	/// Sources that were caught with wrong bytes.
 	pub lies: u64,
+	/// Orders that somebody else claimed first.
+	pub races_lost: u64,
+	/// Claims declined, because the other fragments decode to another hash.
+	pub declined: u64,
 	/// Fragments given up because the chain assigned them elsewhere.
 	pub discarded: u64,
 }
