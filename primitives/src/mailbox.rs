@@ -21,7 +21,7 @@
 // The derives of the codec cast the variants' indices, which are constants.
 #![allow(clippy::cast_possible_truncation)]
 
-use crate::{FragmentId, FragmentName, FragmentProof, MinerId, Tick};
+use crate::{FragmentId, FragmentName, FragmentProof, MinerId, SegmentId, Tick};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, Encode};
 
@@ -44,7 +44,7 @@ pub const PROOFS: &[u8] = b"planaria/proofs/";
 pub const PROOF_PAGES: u8 = 5;
 
 /// The version every value begins with.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The longest value, its version included. The offchain database shares its commit queue with
 /// block import, so large values would delay blocks.
@@ -164,11 +164,38 @@ pub struct Done {
 	pub restored: Vec<FragmentId>,
 	/// Claimed by this miner, but not to be had: to be given back.
 	pub hopeless: Vec<FragmentId>,
+	/// Claimed by this miner, but what the others restore to is another fragment: to be declined.
+	pub declined: Vec<FragmentId>,
+	/// What anybody may do for the network and this engine found due, at most
+	/// [`MAX_CHORES`](Self::MAX_CHORES).
+	pub chores: Vec<Chore>,
 }
 
 impl Done {
 	/// How many healed fragments are listed at most, for their proofs' sake.
 	pub const MAX_HEALED: usize = 3;
+	/// How many chores are listed at most.
+	pub const MAX_CHORES: usize = 32;
+}
+
+/// What anybody may do for the network.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+pub enum Chore {
+	/// Mark a miner absent that was not seen for too long.
+	#[codec(index = 0)]
+	MarkAbsent(MinerId),
+	/// Expel a miner that has been absent for too long.
+	#[codec(index = 1)]
+	ExpelAbsent(MinerId),
+	/// Let a leaving miner go that holds nothing any more.
+	#[codec(index = 2)]
+	Finish(MinerId),
+	/// Have a segment judged whose verdict is not what its fragments say.
+	#[codec(index = 3)]
+	CheckSegment(SegmentId),
+	/// Tidy up an order that is void, or whose claim has expired.
+	#[codec(index = 4)]
+	Tidy(FragmentId),
 }
 
 /// A fragment that is whole again, and the proof that cancels its order.
@@ -205,7 +232,7 @@ pub struct ProofItem {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{FileId, FileIndex, MAX_FRAGMENTS, SegmentId};
+	use crate::{FileId, FileIndex, MAX_FRAGMENTS};
 
 	fn id(n: u64) -> FragmentId {
 		FragmentId { segment: SegmentId(n), index: MAX_FRAGMENTS - 1 }
@@ -225,7 +252,9 @@ mod tests {
 			healed: alloc::vec![healed; Done::MAX_HEALED],
 			found: list.clone(),
 			restored: list.clone(),
-			hopeless: list,
+			hopeless: list.clone(),
+			declined: list,
+			chores: alloc::vec![Chore::Tidy(id(u64::MAX)); Done::MAX_CHORES],
 		};
 		assert_eq!(unpack(&pack(&done).expect("fits")), Some(done));
 		let item = ProofItem { fragment: id(0), chunk: 8191, proof: longest_proof() };

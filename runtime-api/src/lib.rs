@@ -62,6 +62,8 @@ pub struct MinerStatus {
 	pub endpoint_addrs: Vec<String>,
 	/// How the network sees it.
 	pub standing: MinerStanding,
+	/// Since when.
+	pub since: Tick,
 	/// The bytes it offers.
 	pub declared: u64,
 	/// The bytes of the fragments it holds.
@@ -100,6 +102,13 @@ pub struct NetworkStatus {
 	pub claim_period: Tick,
 	/// After how many ticks of silence a miner counts as absent.
 	pub absent_after: Tick,
+	/// For how many ticks a miner may be absent before it is expelled.
+	pub absent_max: Tick,
+	/// Whether so much data turned absent lately that nobody is expelled, and that orders for
+	/// fragments of absent and expelled miners are opened in thin segments only.
+	pub braked: bool,
+	/// How many miners are registered and have not departed.
+	pub miners: u32,
 	/// How many files were ever ordered.
 	pub files_ever: u64,
 	/// How many segments were ever allocated: every [`SegmentId`] is below.
@@ -221,8 +230,51 @@ pub struct FragmentRecord {
 	pub confirmed: u64,
 	/// For which fragments of the segment a restore order exists, bit by bit.
 	pub restoring: u64,
+	/// The claims of the segment's restore orders whose deadlines have not passed, by index.
+	pub claims: Vec<SegmentClaim>,
+	/// How many more fragments of the segment may go missing.
+	pub spare: i16,
+	/// The network's word on the segment, if there is one.
+	pub verdict: Option<VerdictStatus>,
+}
+
+impl FragmentRecord {
+	/// The claim of the restore order for the fragment with this index of the segment.
+	pub fn claim(&self, index: u8) -> Option<&SegmentClaim> {
+		self.claims.iter().find(|claim| claim.index == index)
+	}
+
 	/// Who has claimed this fragment's restore order.
-	pub claimed_by: Option<MinerId>,
+	pub fn claimed_by(&self) -> Option<MinerId> {
+		self.claim(self.name.index).map(|claim| claim.by)
+	}
+}
+
+/// That a miner restores a fragment of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SegmentClaim {
+	/// The fragment's index.
+	pub index: u8,
+	/// Who.
+	pub by: MinerId,
+	/// Until when.
+	pub deadline: Tick,
+	/// Whether it has the fragment, and is about to prove it.
+	pub ready: bool,
+}
+
+/// Why a restore order was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum OrderCause {
+	/// Its holder does not have the fragment any more, and said so.
+	Broken,
+	/// Its holder is a restore target.
+	Target,
+	/// Its holder failed a challenge for it.
+	Challenge,
 }
 
 /// The state of a restore order.
@@ -262,12 +314,18 @@ pub struct OrderStatus {
 	pub len: u32,
 	/// Who holds the fragment as long as nobody has proven it.
 	pub holder: Option<MinerId>,
+	/// Why the order was opened.
+	pub cause: OrderCause,
 	/// When the order was opened.
 	pub opened: Tick,
 	/// The order's state; a claim whose deadline has passed is shown as unclaimed.
 	pub standing: OrderStanding,
 	/// How many claims of it have expired.
 	pub expiries: u8,
+	/// How many miners have declined it, because what they restored was not the fragment.
+	pub declines: u8,
+	/// Whether so many have that it probably cannot be restored: nobody is punished for it.
+	pub disputed: bool,
 	/// How many more fragments of the segment may go missing.
 	pub spare: i16,
 }

@@ -8,14 +8,15 @@ use crate::{AccountId, Clock, Files, Miners, Restore, Runtime, System};
 use alloc::{string::String, vec::Vec};
 use pallet_planaria_files as files;
 use pallet_planaria_miners::{self as miners, MinerOf, Phase};
-use pallet_planaria_restore::{self as restore, Order, OrderState, Verdict};
+use pallet_planaria_restore::{self as restore, Cause, Order, OrderState, Verdict};
 use pallet_planaria_support::{
 	Clock as _, Collateral as _, FileState, MinerDirectory as _, SegmentInfo, Standing,
 };
 use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, Hash, MinerId, SegmentId};
 use planaria_runtime_api::{
 	FileLife, FileStatus, FragmentRecord, FragmentStatus, MAX_PAGE, MinerStanding, MinerStatus,
-	NetworkStatus, OrderStanding, OrderStatus, SegmentStatus, TargetStatus, VerdictStatus,
+	NetworkStatus, OrderCause, OrderStanding, OrderStatus, SegmentClaim, SegmentStatus,
+	TargetStatus, VerdictStatus,
 };
 
 fn page(limit: u32) -> usize {
@@ -54,6 +55,7 @@ fn miner_status(miner: MinerId, record: &MinerOf<Runtime>) -> MinerStatus {
 		endpoint_key: record.endpoint.key,
 		endpoint_addrs: record.endpoint.addrs.iter().map(|addr| text(addr)).collect(),
 		standing: standing(record),
+		since: record.since,
 		declared: record.declared,
 		held: load.held,
 		reserved: load.reserved,
@@ -82,13 +84,17 @@ fn standing(record: &MinerOf<Runtime>) -> MinerStanding {
 
 /// The network as a whole.
 pub fn network() -> NetworkStatus {
+	let params = miners::Parameters::<Runtime>::get();
 	NetworkStatus {
 		height: System::block_number(),
 		tick: Clock::now(),
 		running: Clock::health().running,
 		slot_millis: crate::Babe::slot_duration(),
 		claim_period: restore::Parameters::<Runtime>::get().claim_period,
-		absent_after: miners::Parameters::<Runtime>::get().absent_after,
+		absent_after: params.absent_after,
+		absent_max: params.absent_max,
+		braked: Miners::brake_engaged(),
+		miners: miners::Registered::<Runtime>::get(),
 		files_ever: files::NextFile::<Runtime>::get().0,
 		segments_ever: files::NextSegment::<Runtime>::get().0,
 	}
@@ -156,10 +162,7 @@ fn segment_status(id: SegmentId, info: &SegmentInfo) -> SegmentStatus {
 		number: info.number,
 		present: info.present(standing_of),
 		spare: info.spare(standing_of),
-		verdict: restore::Verdicts::<Runtime>::get(id).map(|verdict| match verdict {
-			Verdict::Suspected { deadline } => VerdictStatus::Suspected { deadline },
-			Verdict::Lost { since } => VerdictStatus::Lost { since },
-		}),
+		verdict: verdict(id),
 		fragments: (0..segment.fragments())
 			.map(|index| FragmentStatus {
 				holder: segment.holder(index),
@@ -168,6 +171,13 @@ fn segment_status(id: SegmentId, info: &SegmentInfo) -> SegmentStatus {
 			})
 			.collect(),
 	}
+}
+
+fn verdict(segment: SegmentId) -> Option<VerdictStatus> {
+	restore::Verdicts::<Runtime>::get(segment).map(|verdict| match verdict {
+		Verdict::Suspected { deadline } => VerdictStatus::Suspected { deadline },
+		Verdict::Lost { since } => VerdictStatus::Lost { since },
+	})
 }
 
 /// How the network sees a miner.
@@ -197,11 +207,6 @@ fn record(fragment: FragmentId) -> Option<FragmentRecord> {
 	if fragment.index >= info.segment.fragments() {
 		return None;
 	}
-	let order = if info.segment.is_restoring(fragment.index) {
-		restore::Orders::<Runtime>::get(fragment)
-	} else {
-		None
-	};
 	Some(FragmentRecord {
 		fragment,
 		name: name(fragment, &info),
@@ -211,8 +216,22 @@ fn record(fragment: FragmentId) -> Option<FragmentRecord> {
 		holders: (0..info.segment.fragments()).map(|index| info.segment.holder(index)).collect(),
 		confirmed: info.segment.confirmed,
 		restoring: info.segment.restoring,
-		claimed_by: order.and_then(|order| live_claim(&order)).map(|(by, _)| by),
+		claims: claims_in(fragment.segment, &info),
+		spare: info.spare(standing_of),
+		verdict: verdict(fragment.segment),
 	})
+}
+
+/// The claims in a segment that have not expired.
+fn claims_in(segment: SegmentId, info: &SegmentInfo) -> Vec<SegmentClaim> {
+	(0..info.segment.fragments())
+		.filter(|index| info.segment.is_restoring(*index))
+		.filter_map(|index| {
+			let order = restore::Orders::<Runtime>::get(FragmentId { segment, index })?;
+			let (by, deadline) = live_claim(&order)?;
+			Some(SegmentClaim { index, by, deadline, ready: order.state.is_ready_by(by) })
+		})
+		.collect()
 }
 
 /// The name of a fragment off chain.
@@ -266,9 +285,15 @@ fn order_status(fragment: FragmentId, order: &Order) -> Option<OrderStatus> {
 		number: info.number,
 		len: info.spec.fragment_len(info.number),
 		holder: info.segment.holder(fragment.index),
+		cause: match order.cause {
+			Cause::Broken => OrderCause::Broken,
+			Cause::Target => OrderCause::Target,
+		},
 		opened: order.opened,
 		standing,
 		expiries: order.expiries,
+		declines: 0,
+		disputed: false,
 		spare: info.spare(standing_of),
 	})
 }

@@ -419,6 +419,7 @@ mod tests {
 			endpoint_key: [4; 32],
 			endpoint_addrs: vec!["127.0.0.1:4410".into()],
 			standing: MinerStanding::Serving,
+			since: 0,
 			declared: 1 << 40,
 			held: 8 << 20,
 			reserved: 0,

@@ -346,6 +346,7 @@ fn told(change: &Change) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use planaria_sdk::api::OrderCause;
 	use planaria_sdk::primitives::{FileIndex, SegmentId};
 
 	fn order(segment: u64, spare: i16, standing: OrderStanding) -> OrderStatus {
@@ -355,9 +356,12 @@ mod tests {
 			number: 0,
 			len: 64,
 			holder: Some(MinerId(1)),
+			cause: OrderCause::Broken,
 			opened: 5,
 			standing,
 			expiries: 0,
+			declines: 0,
+			disputed: false,
 			spare,
 		}
 	}

@@ -112,7 +112,7 @@ pub(crate) async fn compare(
 /// restore order.
 pub(crate) fn is_assigned(record: &FragmentRecord, me: MinerId) -> bool {
 	matches!(record.state, FileLife::Pending | FileLife::Active)
-		&& (holder(record) == Some(me) || record.claimed_by == Some(me))
+		&& (holder(record) == Some(me) || record.claimed_by() == Some(me))
 }
 
 /// Whether `me` is to confirm this fragment.

@@ -312,7 +312,7 @@ impl Engine {
 		if !over.is_empty() {
 			let records = self.restorer.chain.locate(At::Finalized, over.clone()).await?;
 			for (name, record) in over.into_iter().zip(records) {
-				if record.is_none_or(|record| record.claimed_by != Some(me)) {
+				if record.is_none_or(|record| record.claimed_by() != Some(me)) {
 					self.needs.remove(&name);
 				}
 			}
@@ -510,7 +510,7 @@ impl Engine {
 			let records = chain.locate(At::Best, names).await?;
 			for ((name, why, phase), record) in needs.into_iter().zip(records) {
 				let Some(record) = record else { continue };
-				let claimed = record.claimed_by == Some(me);
+				let claimed = record.claimed_by() == Some(me);
 				match (why, phase) {
 					(Why::Claimed { .. }, RestorePhase::Durable) if claimed => {
 						push(&mut done.restored, record.fragment);
@@ -553,7 +553,7 @@ impl Engine {
 				self.opened.remove(&name);
 				continue;
 			};
-			if record.claimed_by.is_some() || done.healed.len() == Done::MAX_HEALED {
+			if record.claimed_by().is_some() || done.healed.len() == Done::MAX_HEALED {
 				continue;
 			}
 			let Some(seed) = chain.beacon(At::Best, at).await? else { continue };

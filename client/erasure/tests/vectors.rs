@@ -13,7 +13,7 @@ use planaria_primitives::{
 	FragmentProof, Hash, MinerId, Segment, SegmentId,
 	commitment::{file_tree, segment_tree},
 	duty::{DutyKind, registration_bytes, signed_bytes},
-	mailbox::{self, Done, Healed, Job, JobKind, ProofItem, Proofs, Wanted},
+	mailbox::{self, Chore, Done, Healed, Job, JobKind, ProofItem, Proofs, Wanted},
 	sampling,
 	segment::bit,
 };
@@ -269,6 +269,14 @@ fn mailbox() -> Part {
 		found: vec![id(4)],
 		restored: vec![id(5)],
 		hopeless: vec![id(6)],
+		declined: vec![id(7)],
+		chores: vec![
+			Chore::MarkAbsent(MinerId(1)),
+			Chore::ExpelAbsent(MinerId(2)),
+			Chore::Finish(MinerId(3)),
+			Chore::CheckSegment(SegmentId(4)),
+			Chore::Tidy(id(5)),
+		],
 	};
 	let proofs = Proofs(vec![ProofItem { fragment: fragment(), chunk: 8191, proof }]);
 	let lines = vec![

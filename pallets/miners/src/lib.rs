@@ -206,6 +206,10 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type NextMiner<T> = StorageValue<_, MinerId, ValueQuery>;
 
+	/// How many miners are registered and have not departed.
+	#[pallet::storage]
+	pub type Registered<T> = StorageValue<_, u32, ValueQuery>;
+
 	/// The bytes held by all miners together.
 	#[pallet::storage]
 	pub type HeldBytes<T> = StorageValue<_, u64, ValueQuery>;
@@ -496,6 +500,7 @@ pub mod pallet {
 			ensure!(id != MinerId::NOBODY, Error::<T>::TooManyMiners);
 			NextMiner::<T>::put(MinerId(id.0.saturating_add(1)));
 			T::Currency::hold(&HoldReason::Collateral.into(), &stash, collateral)?;
+			Registered::<T>::mutate(|count| *count = count.saturating_add(1));
 
 			let now = T::Clock::now();
 			ByAccount::<T>::insert(&stash, id);
@@ -729,6 +734,7 @@ pub mod pallet {
 			record.since = now;
 			Miners::<T>::insert(miner, record);
 			Loads::<T>::remove(miner);
+			Registered::<T>::mutate(|count| *count = count.saturating_sub(1));
 			Self::deposit_event(Event::Disconnected { miner, free_at });
 			Ok(Pays::No.into())
 		}

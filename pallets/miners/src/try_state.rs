@@ -57,6 +57,8 @@ impl<T: Config> Pallet<T> {
 	/// Every miner that has not departed has a load, and nobody else; each holds no more than
 	/// it offers; the sum is right.
 	fn check_loads() -> Result<(), TryRuntimeError> {
+		let registered = Loads::<T>::iter_keys().count();
+		ensure!(Registered::<T>::get() as usize == registered, "miners that are not counted");
 		let mut total = 0u64;
 		for (id, load) in Loads::<T>::iter() {
 			let Some(miner) = Miners::<T>::get(id) else {

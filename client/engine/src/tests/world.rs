@@ -26,8 +26,8 @@ use planaria_primitives::{
 	segment::bit,
 };
 use planaria_runtime_api::{
-	FileLife, FragmentRecord, MinerStanding, MinerStatus, NetworkStatus, OrderStanding,
-	OrderStatus, TargetStatus,
+	FileLife, FragmentRecord, MinerStanding, MinerStatus, NetworkStatus, OrderCause, OrderStanding,
+	OrderStatus, SegmentClaim, TargetStatus,
 };
 use planaria_store::{FragmentStore, FragmentStoreExt, FragmentUse, MemoryStore};
 use planaria_transfer::PeerAddr;
@@ -398,6 +398,7 @@ impl Shared {
 			} else {
 				MinerStanding::Serving
 			},
+			since: 0,
 			declared: 1 << 20,
 			held: 1,
 			reserved: 0,
@@ -418,6 +419,14 @@ impl Shared {
 		let name = FragmentName { index: id.index, ..*name };
 		let spec = inner.stripes[0].spec;
 		let all = segment.confirmed.count_ones() == u32::from(segment.fragments());
+		let claim = |(name, by): (&FragmentName, &MinerId)| SegmentClaim {
+			index: name.index,
+			by: *by,
+			deadline: 100,
+			ready: false,
+		};
+		let sibling = |(other, _): &(&FragmentName, &MinerId)| other.file == name.file;
+		let claims = state.claimed.iter().filter(sibling).map(claim).collect();
 		Some(FragmentRecord {
 			fragment: id,
 			name,
@@ -427,7 +436,9 @@ impl Shared {
 			holders: (0..segment.fragments()).map(|index| segment.holder(index)).collect(),
 			confirmed: segment.confirmed,
 			restoring: segment.restoring,
-			claimed_by: state.claimed.get(&name).copied(),
+			claims,
+			spare: i16::from(segment.fragments()) - i16::from(spec.data()),
+			verdict: None,
 		})
 	}
 }
@@ -463,6 +474,9 @@ impl Chain for Shared {
 			slot_millis: 1000,
 			claim_period: 100,
 			absent_after: 100,
+			absent_max: 1000,
+			braked: false,
+			miners: 4,
 			files_ever: 10,
 			segments_ever: 10,
 		})
@@ -516,9 +530,12 @@ impl Chain for Shared {
 					number: 0,
 					len: 64,
 					holder: segment.holder(index),
+					cause: OrderCause::Broken,
 					opened: 0,
 					standing,
 					expiries: 0,
+					declines: 0,
+					disputed: false,
 					spare: 0,
 				});
 			}

@@ -21,6 +21,7 @@ pub(crate) fn miner(id: u32) -> MinerStatus {
 		endpoint_key: [0; 32],
 		endpoint_addrs: Vec::new(),
 		standing: MinerStanding::Serving,
+		since: 0,
 		declared: 1 << 40,
 		held: 0,
 		reserved: 0,
