@@ -81,6 +81,7 @@ fn miner(seed: u32) -> (MinerId, AccountId) {
 		since: now,
 	};
 	miners::Miners::<Runtime>::insert(id, miners::Miner::V0(record));
+	miners::Registered::<Runtime>::mutate(|count| *count = count.saturating_add(1));
 	(id, stash)
 }
 

@@ -8,7 +8,7 @@
 //! decisions are [`planaria_worker`]'s.
 
 use crate::{
-	AccountId, Clock, Files, Header, Restore, Runtime, RuntimeCall, Signature, System,
+	AccountId, Clock, Files, Header, Miners, Restore, Runtime, RuntimeCall, Signature, System,
 	UncheckedExtrinsic, queries, transactions::signed_transaction,
 };
 use alloc::vec::Vec;
@@ -18,13 +18,13 @@ use frame_system::offchain::CreateAuthorizedTransaction;
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore as restore;
-use pallet_planaria_support::{Clock as _, Standing, hot_key};
+use pallet_planaria_support::{Clock as _, hot_key};
 use planaria_primitives::{
 	FragmentId, MAX_FRAGMENT_LEN, MinerId, Tick,
 	duty::{DutyKind, signed_bytes},
 	mailbox::{
-		self, DONE, Done, LAST, MAX_LISTED, MEMORY, PROOF_PAGES, ProofItem, Proofs, WANTED, pack,
-		proofs_key, unpack,
+		self, Chore, DONE, Done, LAST, MAX_LISTED, MEMORY, PROOF_PAGES, ProofItem, Proofs, WANTED,
+		pack, proofs_key, unpack,
 	},
 };
 use planaria_worker::{
@@ -146,6 +146,7 @@ impl ChainView for Chain {
 			miner: self.miner,
 			takes_data: standing.takes_data() && has_room,
 			claims_left: params.max_claims.saturating_sub(load.claims),
+			miners: miners::Registered::<Runtime>::get(),
 			last_seen: load.last_seen,
 			alive_every: params.alive_every,
 		})
@@ -157,12 +158,7 @@ impl ChainView for Chain {
 			return None;
 		}
 		let holder = info.segment.holder(id.index);
-		let order = if info.segment.is_restoring(id.index) {
-			restore::Orders::<Runtime>::get(id)
-		} else {
-			None
-		};
-		let order = order.map(|order| match queries::live_claim(&order) {
+		let order = Restore::order_of(id, &info).map(|order| match queries::live_claim(&order) {
 			Some((by, deadline)) => {
 				OrderView::Claimed { by, deadline, ready: order.state.is_ready_by(by) }
 			},
@@ -174,10 +170,9 @@ impl ChainView for Chain {
 			holder,
 			confirmed: info.segment.is_confirmed(id.index),
 			alive: info.state.is_alive(),
-			holder_leaves: holder
-				.and_then(queries::standing_of)
-				.is_some_and(Standing::is_restore_target),
-			spare: info.spare(queries::standing_of),
+			holds_sibling: info.segment.index_of(self.miner).is_some_and(|index| index != id.index),
+			takeable: Restore::may_take(self.miner, id, &info).is_ok(),
+			spare: Restore::spare(id.segment, &info),
 			order,
 		})
 	}
@@ -189,6 +184,25 @@ impl ChainView for Chain {
 	fn batch(&self) -> Option<BatchView> {
 		let batch = Restore::batch_of(self.miner)?;
 		Some(BatchView { asked: Restore::asked(&batch) })
+	}
+
+	fn is_due(&self, chore: &Chore) -> bool {
+		let record = miners::Miners::<Runtime>::get;
+		match *chore {
+			Chore::MarkAbsent(miner) => {
+				let load = miners::Loads::<Runtime>::get(miner);
+				let both = record(miner).zip(load);
+				both.is_some_and(|(record, load)| Miners::may_mark_absent(&record, &load).is_ok())
+			},
+			Chore::ExpelAbsent(miner) => {
+				record(miner).is_some_and(|record| Miners::may_expel_absent(&record).is_ok())
+			},
+			Chore::Finish(miner) => {
+				record(miner).is_some_and(|record| Miners::may_finish(miner, &record).is_ok())
+			},
+			Chore::CheckSegment(segment) => Restore::is_misjudged(segment),
+			Chore::Tidy(fragment) => Restore::is_untidy(fragment),
+		}
 	}
 
 	fn nonce(&self) -> u32 {
@@ -228,6 +242,18 @@ impl Chain {
 			},
 			Submit::GiveBack(items) => {
 				self.signed(restore::Call::give_back { fragments: bounded(items) }, key)?
+			},
+			Submit::Decline(items) => {
+				self.signed(restore::Call::decline { fragments: bounded(items) }, key)?
+			},
+			Submit::MarkAbsent(miner) => self.signed(miners::Call::mark_absent { miner }, key)?,
+			Submit::ExpelAbsent(miner) => self.signed(miners::Call::expel_absent { miner }, key)?,
+			Submit::Finish(miner) => self.signed(miners::Call::finish { miner }, key)?,
+			Submit::CheckSegment(segment) => {
+				self.signed(restore::Call::check_segment { segment }, key)?
+			},
+			Submit::Tidy(items) => {
+				self.signed(restore::Call::tidy { fragments: bounded(items) }, key)?
 			},
 			Submit::Cancel(mailbox::Healed { fragment, at, proof }) => {
 				self.signed(restore::Call::cancel { fragment, at, proof }, key)?

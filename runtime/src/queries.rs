@@ -160,8 +160,8 @@ fn segment_status(id: SegmentId, info: &SegmentInfo) -> SegmentStatus {
 	SegmentStatus {
 		id,
 		number: info.number,
-		present: info.present(standing_of),
-		spare: info.spare(standing_of),
+		present: Restore::present(id, info),
+		spare: Restore::spare(id, info),
 		verdict: verdict(id),
 		fragments: (0..segment.fragments())
 			.map(|index| FragmentStatus {
@@ -178,11 +178,6 @@ fn verdict(segment: SegmentId) -> Option<VerdictStatus> {
 		Verdict::Suspected { deadline } => VerdictStatus::Suspected { deadline },
 		Verdict::Lost { since } => VerdictStatus::Lost { since },
 	})
-}
-
-/// How the network sees a miner.
-pub(crate) fn standing_of(miner: MinerId) -> Option<Standing> {
-	Miners::get(miner).map(|info| info.standing)
 }
 
 /// What a miner must know of these fragments, named off chain.
@@ -217,7 +212,7 @@ fn record(fragment: FragmentId) -> Option<FragmentRecord> {
 		confirmed: info.segment.confirmed,
 		restoring: info.segment.restoring,
 		claims: claims_in(fragment.segment, &info),
-		spare: info.spare(standing_of),
+		spare: Restore::spare(fragment.segment, &info),
 		verdict: verdict(fragment.segment),
 	})
 }
@@ -288,13 +283,14 @@ fn order_status(fragment: FragmentId, order: &Order) -> Option<OrderStatus> {
 		cause: match order.cause {
 			Cause::Broken => OrderCause::Broken,
 			Cause::Target => OrderCause::Target,
+			Cause::Challenge => OrderCause::Challenge,
 		},
 		opened: order.opened,
 		standing,
 		expiries: order.expiries,
-		declines: 0,
-		disputed: false,
-		spare: info.spare(standing_of),
+		declines: u8::try_from(order.declined.len()).unwrap_or(u8::MAX),
+		disputed: order.is_disputed(),
+		spare: Restore::spare(fragment.segment, &info),
 	})
 }
 

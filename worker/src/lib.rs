@@ -27,8 +27,8 @@ pub use memory::Memory;
 
 use alloc::vec::Vec;
 use planaria_primitives::{
-	FragmentId, FragmentName, FragmentProof, MinerId, Tick,
-	mailbox::{Done, Healed, Job, JobKind, MAX_LISTED, ProofItem, Wanted},
+	FragmentId, FragmentName, FragmentProof, MinerId, SegmentId, Tick,
+	mailbox::{Chore, Done, Healed, Job, JobKind, MAX_LISTED, ProofItem, Wanted},
 };
 
 /// After how many blocks without an effect a submission is repeated: two blocks from job to
@@ -50,6 +50,8 @@ pub struct Me {
 	pub takes_data: bool,
 	/// How many more restore orders it may claim.
 	pub claims_left: u32,
+	/// How many miners there are.
+	pub miners: u32,
 	/// When a duty was last accepted from it.
 	pub last_seen: Tick,
 	/// After how many ticks of silence it should say that it is alive.
@@ -67,8 +69,11 @@ pub struct FragmentView {
 	pub confirmed: bool,
 	/// Whether its file can still be confirmed and restored.
 	pub alive: bool,
-	/// Whether its holder is a restore target.
-	pub holder_leaves: bool,
+	/// Whether this miner holds another fragment of the segment: it cannot hold this one too.
+	pub holds_sibling: bool,
+	/// Whether this miner may claim its order, or open one for it, as far as the order, the
+	/// segment, its holder and the brake go.
+	pub takeable: bool,
 	/// How many more fragments of its segment may go missing.
 	pub spare: i16,
 	/// Its restore order.
@@ -115,6 +120,8 @@ pub trait ChainView {
 	fn claims(&self) -> Vec<FragmentId>;
 	/// The batch this miner declared ready, while it can still be reported.
 	fn batch(&self) -> Option<BatchView>;
+	/// Whether the chore would have an effect now.
+	fn is_due(&self, chore: &Chore) -> bool;
 	/// How many transactions the hot key's account has signed.
 	fn nonce(&self) -> u32;
 }
@@ -136,8 +143,20 @@ pub enum Submit {
 	Claim(Vec<FragmentId>),
 	/// Signed: give claims back.
 	GiveBack(Vec<FragmentId>),
+	/// Signed: decline what cannot be restored to what its file's id commits to.
+	Decline(Vec<FragmentId>),
 	/// Signed: cancel the order for an own fragment that is whole again.
 	Cancel(Healed),
+	/// Signed: mark a miner absent.
+	MarkAbsent(MinerId),
+	/// Signed: expel a miner that was absent for too long.
+	ExpelAbsent(MinerId),
+	/// Signed: let a leaving miner go that holds nothing any more.
+	Finish(MinerId),
+	/// Signed: have a segment judged.
+	CheckSegment(SegmentId),
+	/// Signed: tidy up orders.
+	Tidy(Vec<FragmentId>),
 }
 
 impl Submit {
@@ -191,6 +210,14 @@ struct Claim {
 	ready: bool,
 }
 
+impl Claim {
+	/// Whether the miner was given another fragment of the segment since it claimed this one: the
+	/// chain would not accept it.
+	const fn is_in_vain(&self) -> bool {
+		self.view.holds_sibling
+	}
+}
+
 struct Run<'a, C> {
 	chain: &'a C,
 	me: Me,
@@ -227,7 +254,9 @@ impl<C: ChainView> Run<'_, C> {
 			let name = self.chain.fragment(*fragment)?.name;
 			Some(JobKind::Prove { fragment: *fragment, name, chunk: *chunk })
 		});
-		let restore = claims.iter().map(|claim| JobKind::Restore {
+		// What is to be given back need not be restored.
+		let restore = claims.iter().filter(|claim| !claim.is_in_vain());
+		let restore = restore.map(|claim| JobKind::Restore {
 			fragment: claim.fragment,
 			name: claim.view.name,
 			deadline: claim.deadline,
@@ -265,7 +294,8 @@ impl<C: ChainView> Run<'_, C> {
 		let mut thin = 0;
 		let ready: Vec<_> = claims
 			.iter()
-			.filter(|claim| !claim.ready && done.restored.contains(&claim.fragment))
+			.filter(|claim| !claim.ready && !claim.is_in_vain())
+			.filter(|claim| done.restored.contains(&claim.fragment))
 			.filter(|claim| {
 				thin += usize::from(claim.view.spare <= 1);
 				claim.view.spare > 1 || thin <= MAX_PROOFS - SAMPLE
@@ -305,7 +335,7 @@ impl<C: ChainView> Run<'_, C> {
 	}
 
 	/// At most one signed transaction at a time, so that nonces never cross: what saves data
-	/// first, then what frees others to act, then new work.
+	/// first, then what frees others to act, then new work, then the rest of the chores.
 	fn signed(&mut self, claims: &[Claim], done: &Done) {
 		let nonce = self.chain.nonce();
 		if !self.memory.may_sign(nonce) {
@@ -314,8 +344,11 @@ impl<C: ChainView> Run<'_, C> {
 		let submit = self
 			.open_own(done)
 			.or_else(|| give_back(claims, done))
+			.or_else(|| decline(claims, done))
 			.or_else(|| self.cancel(done))
-			.or_else(|| self.take_over(done));
+			.or_else(|| self.chore(done, unlocks))
+			.or_else(|| self.take_over(done))
+			.or_else(|| self.chore(done, |chore| !unlocks(chore)));
 		if let Some(submit) = submit {
 			self.memory.signed(nonce, self.height);
 			self.submit.push(submit);
@@ -348,20 +381,38 @@ impl<C: ChainView> Run<'_, C> {
 			return None;
 		}
 		let room = usize::try_from(self.me.claims_left).unwrap_or(MAX_BATCH).min(MAX_BATCH);
-		let unclaimed = |view: FragmentView| {
-			view.alive
-				&& view.order == Some(OrderView::Unclaimed)
-				&& view.holder != Some(self.me.miner)
-		};
-		let unopened = |view: FragmentView| {
-			view.alive
-				&& view.confirmed
-				&& view.order.is_none()
-				&& view.holder_leaves
-				&& view.holder != Some(self.me.miner)
-		};
+		let takeable = |view: &FragmentView| view.alive && view.takeable;
+		let unclaimed =
+			|view: FragmentView| takeable(&view) && view.order == Some(OrderView::Unclaimed);
+		let unopened = |view: FragmentView| takeable(&view) && view.order.is_none();
 		some(Submit::Claim, self.select(&done.found, room, unclaimed))
 			.or_else(|| some(Submit::Open, self.select(&done.found, room, unopened)))
+	}
+
+	/// A chore of a kind, if one is due and this miner's turn has come.
+	///
+	/// Many miners find the same chores at the same time, and all but one of them would pay for
+	/// nothing: so each is drawn for each block, with such odds that about one of them goes ahead.
+	fn chore(&self, done: &Done, kind: impl Fn(&Chore) -> bool) -> Option<Submit> {
+		let due = |chore: &&Chore| {
+			kind(chore)
+				&& planner::is_drawn(self.me.miner, self.height, chore, finders(chore, &self.me))
+				&& self.chain.is_due(chore)
+		};
+		let mut chores = done.chores.iter().filter(due);
+		Some(match *chores.next()? {
+			Chore::MarkAbsent(miner) => Submit::MarkAbsent(miner),
+			Chore::ExpelAbsent(miner) => Submit::ExpelAbsent(miner),
+			Chore::Finish(miner) => Submit::Finish(miner),
+			Chore::CheckSegment(segment) => Submit::CheckSegment(segment),
+			Chore::Tidy(first) => {
+				let more = chores.filter_map(|chore| match chore {
+					Chore::Tidy(fragment) if *fragment != first => Some(*fragment),
+					_ => None,
+				});
+				Submit::Tidy(core::iter::once(first).chain(more).take(MAX_BATCH).collect())
+			},
+		})
 	}
 
 	/// The first `limit` of the listed fragments that are as wanted, each once, and of one segment
@@ -391,13 +442,37 @@ impl<C: ChainView> Run<'_, C> {
 const SAMPLE: usize = planaria_primitives::sampling::SAMPLE as usize;
 
 fn give_back(claims: &[Claim], done: &Done) -> Option<Submit> {
-	let hopeless = claims
-		.iter()
-		.filter(|claim| !claim.ready && done.hopeless.contains(&claim.fragment))
-		.map(|claim| claim.fragment)
-		.take(MAX_BATCH)
-		.collect();
-	some(Submit::GiveBack, hopeless)
+	let hopeless =
+		claims.iter().filter(|claim| claim.is_in_vain() || done.hopeless.contains(&claim.fragment));
+	some(Submit::GiveBack, ended(hopeless))
+}
+
+fn decline(claims: &[Claim], done: &Done) -> Option<Submit> {
+	some(
+		Submit::Decline,
+		ended(claims.iter().filter(|claim| done.declined.contains(&claim.fragment))),
+	)
+}
+
+/// The fragments of claims that may be ended: what is part of a batch may not.
+fn ended<'a>(claims: impl Iterator<Item = &'a Claim>) -> Vec<FragmentId> {
+	claims.filter(|claim| !claim.ready).map(|claim| claim.fragment).take(MAX_BATCH).collect()
+}
+
+/// Whether others can do more once the chore is done.
+const fn unlocks(chore: &Chore) -> bool {
+	matches!(chore, Chore::MarkAbsent(_) | Chore::CheckSegment(_))
+}
+
+/// How many miners are likely to have found the chore: all find the miners it is about, some are
+/// responsible for a segment.
+fn finders(chore: &Chore, me: &Me) -> u32 {
+	/// How many are responsible for a segment.
+	const RESPONSIBLE: u32 = 40;
+	match chore {
+		Chore::MarkAbsent(_) | Chore::ExpelAbsent(_) | Chore::Finish(_) => me.miners,
+		Chore::CheckSegment(_) | Chore::Tidy(_) => me.miners.min(RESPONSIBLE),
+	}
 }
 
 fn some(submit: fn(Vec<FragmentId>) -> Submit, fragments: Vec<FragmentId>) -> Option<Submit> {

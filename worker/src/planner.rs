@@ -9,7 +9,10 @@
 //! while its segments have fragments to spare: one decode later restores all that is missing.
 
 use alloc::{collections::BTreeSet, vec::Vec};
-use planaria_primitives::{FragmentId, MinerId, Tick, mailbox::MAX_LISTED};
+use planaria_primitives::{
+	FragmentId, MinerId, Tick,
+	mailbox::{Chore, MAX_LISTED},
+};
 
 /// Ages within so many ticks are equal.
 const AGE: Tick = 64;
@@ -161,6 +164,19 @@ impl Races {
 /// A number that is as good as random for each miner and turn.
 pub fn seed(miner: MinerId, turn: u64) -> u64 {
 	splitmix(splitmix(miner.0.into()) ^ turn)
+}
+
+/// Whether the miner is the one of `finders` that does the chore in this block: one of them is on
+/// average, and over the blocks each gets its turn.
+pub(crate) fn is_drawn(miner: MinerId, height: u32, chore: &Chore, finders: u32) -> bool {
+	let about = match *chore {
+		Chore::MarkAbsent(miner) | Chore::ExpelAbsent(miner) | Chore::Finish(miner) => {
+			miner.0.into()
+		},
+		Chore::CheckSegment(segment) => segment.0,
+		Chore::Tidy(fragment) => fragment.segment.0,
+	};
+	splitmix(seed(miner, height.into()) ^ about).is_multiple_of(finders.max(1).into())
 }
 
 fn mix(seed: u64, fragment: FragmentId) -> u64 {

@@ -17,12 +17,19 @@ struct Chain {
 	me: Option<Me>,
 	fragments: BTreeMap<FragmentId, FragmentView>,
 	batch: Option<BatchView>,
+	due: Vec<Chore>,
 }
 
 impl Chain {
 	fn new() -> Self {
-		let me =
-			Me { miner: ME, takes_data: true, claims_left: 10, last_seen: 95, alive_every: 30 };
+		let me = Me {
+			miner: ME,
+			takes_data: true,
+			claims_left: 10,
+			miners: 1,
+			last_seen: 95,
+			alive_every: 30,
+		};
 		Self {
 			height: 50,
 			now: 100,
@@ -30,6 +37,7 @@ impl Chain {
 			me: Some(me),
 			fragments: BTreeMap::new(),
 			batch: None,
+			due: Vec::new(),
 		}
 	}
 
@@ -44,7 +52,8 @@ impl Chain {
 			holder: Some(OTHER),
 			confirmed: true,
 			alive: true,
-			holder_leaves: false,
+			holds_sibling: false,
+			takeable: true,
 			spare: 8,
 			order: None,
 		};
@@ -80,6 +89,9 @@ impl ChainView for Chain {
 	}
 	fn batch(&self) -> Option<BatchView> {
 		self.batch.clone()
+	}
+	fn is_due(&self, chore: &Chore) -> bool {
+		self.due.contains(chore)
 	}
 	fn nonce(&self) -> u32 {
 		self.nonce
@@ -210,7 +222,7 @@ fn own_losses_come_before_new_work_and_signed_transactions_one_by_one() {
 	let mut chain = Chain::new()
 		.with(1, |view| view.holder = Some(ME))
 		.with(2, |view| view.order = Some(OrderView::Unclaimed))
-		.with(3, |view| view.holder_leaves = true)
+		.with(3, |_| ())
 		.claimed(4, 200);
 	let done = Done {
 		broken: vec![id(1)],
@@ -233,7 +245,7 @@ fn own_losses_come_before_new_work_and_signed_transactions_one_by_one() {
 					(view.holder, view.order) = (Some(ME), Some(OrderView::Unclaimed));
 				});
 			},
-			Some(Submit::GiveBack(_)) => chain = chain.with(4, |_| ()),
+			Some(Submit::GiveBack(_)) => chain = chain.with(4, |view| view.takeable = false),
 			Some(Submit::Claim(_)) => chain = chain.claimed(2, 300),
 			_ => (),
 		}
@@ -266,11 +278,117 @@ fn a_miner_without_room_or_right_takes_nothing_over() {
 }
 
 #[test]
+fn what_is_not_this_miners_to_take_is_left_alone() {
+	let done = Done { found: vec![id(1), id(2), id(3)], ..Done::default() };
+	let chain = Chain::new()
+		.with(1, |view| (view.order, view.takeable) = (Some(OrderView::Unclaimed), false))
+		.with(2, |view| view.takeable = false)
+		.with(3, |view| (view.order, view.alive) = (Some(OrderView::Unclaimed), false));
+	assert_eq!(submitted(&chain, &done), []);
+}
+
+#[test]
+fn a_claim_beside_a_sibling_is_given_back() {
+	let chain = Chain::new().claimed(1, 200).claimed(2, 300);
+	let chain = chain.with(1, |view| {
+		view.order = Some(OrderView::Claimed { by: ME, deadline: 200, ready: false });
+		view.holds_sibling = true;
+	});
+	let done = Done { restored: vec![id(1)], ..Done::default() };
+	let first = step(&chain, &done, &[], Memory::default());
+	assert_eq!(first.submit, [Submit::GiveBack(vec![id(1)])]);
+	assert_eq!(first.wanted.expect("a miner").jobs.len(), 1);
+	// What is part of a batch cannot be: it is once the batch is over.
+	let chain = chain.with(1, |view| {
+		view.order = Some(OrderView::Claimed { by: ME, deadline: 200, ready: true });
+		view.holds_sibling = true;
+	});
+	assert_eq!(submitted(&chain, &done), []);
+}
+
+#[test]
+fn what_is_not_the_fragment_is_declined() {
+	let chain = Chain::new().claimed(1, 200).claimed(2, 200).with(3, |_| ()).with(4, |view| {
+		view.order = Some(OrderView::Claimed { by: ME, deadline: 200, ready: true });
+	});
+	let declined = vec![id(3), id(4), id(2)];
+	let mut done = Done { declined, ..Done::default() };
+	assert_eq!(submitted(&chain, &done), [Submit::Decline(vec![id(2)])]);
+	// What is given back is so first.
+	done.hopeless = vec![id(1)];
+	assert_eq!(submitted(&chain, &done), [Submit::GiveBack(vec![id(1)])]);
+}
+
+#[test]
+fn a_chore_is_done_if_it_is_due_and_what_unlocks_others_first() {
+	let gone = MinerId(3);
+	let all = [
+		Chore::Finish(gone),
+		Chore::Tidy(id(7)),
+		Chore::ExpelAbsent(gone),
+		Chore::CheckSegment(SegmentId(5)),
+		Chore::MarkAbsent(gone),
+		Chore::Tidy(id(8)),
+		Chore::Tidy(id(9)),
+	];
+	let done = Done { chores: all.to_vec(), found: vec![id(1)], ..Done::default() };
+	let chain = Chain::new().with(1, |view| view.order = Some(OrderView::Unclaimed));
+	let claim = Submit::Claim(vec![id(1)]);
+	let due = |due: &[Chore]| submitted(&Chain { due: due.to_vec(), ..chain.clone() }, &done);
+	assert_eq!(due(&[]), [claim.clone()]);
+	assert_eq!(due(&all), [Submit::CheckSegment(SegmentId(5))]);
+	assert_eq!(due(&[all[0], all[1], all[4]]), [Submit::MarkAbsent(gone)]);
+	assert_eq!(due(&[all[0], all[1], all[2]]), [claim]);
+	let idle = Done { found: vec![], ..done };
+	let due = |due: &[Chore]| submitted(&Chain { due: due.to_vec(), ..chain.clone() }, &idle);
+	assert_eq!(due(&[all[0], all[1], all[2]]), [Submit::Finish(gone)]);
+	assert_eq!(due(&[all[2], all[1]]), [Submit::Tidy(vec![id(7)])]);
+	assert_eq!(due(&[all[2]]), [Submit::ExpelAbsent(gone)]);
+	// Orders are tidied up together.
+	assert_eq!(due(&[all[6], all[1]]), [Submit::Tidy(vec![id(7), id(9)])]);
+}
+
+#[test]
+fn about_one_of_many_miners_does_a_chore_and_each_gets_its_turn() {
+	let done = Done { chores: vec![Chore::MarkAbsent(MinerId(900))], ..Done::default() };
+	let miners = 300;
+	let mut turns = vec![0; miners as usize];
+	let mut idle = 0;
+	for height in 50..650 {
+		let mut now = 0;
+		for miner in 0..miners {
+			let mut chain = Chain { height, due: done.chores.clone(), ..Chain::new() };
+			chain.me = chain.me.map(|me| Me { miner: MinerId(miner), miners, ..me });
+			let submitted = submitted(&chain, &done).len();
+			now += submitted;
+			turns[miner as usize] += submitted;
+		}
+		assert!(now < 10, "{now} at once");
+		idle += usize::from(now == 0);
+	}
+	// With 300 that try with the odds of 1 in 300, nobody does in e^-1 of the blocks.
+	assert!((150..300).contains(&idle), "{idle}");
+	assert!(turns.iter().filter(|turns| **turns == 0).count() < 100);
+}
+
+#[test]
 fn a_memory_of_the_future_is_no_memory() {
 	let chain = Chain { now: 125, ..Chain::new() };
 	let memory = step(&chain, &Done::default(), &[], Memory::default()).memory;
 	let anew = Chain { height: 4, ..chain };
 	assert_eq!(step(&anew, &Done::default(), &[], memory).submit, [Submit::Alive]);
+}
+
+/// A chore of one of the kinds.
+fn any_chore(about: SegmentId) -> Chore {
+	let miner = MinerId(u32::try_from(about.0).expect("small"));
+	match about.0 % 5 {
+		0 => Chore::MarkAbsent(miner),
+		1 => Chore::ExpelAbsent(miner),
+		2 => Chore::Finish(miner),
+		3 => Chore::CheckSegment(about),
+		_ => Chore::Tidy(id(about.0)),
+	}
 }
 
 fn any_view() -> impl Strategy<Value = FragmentView> {
@@ -282,11 +400,12 @@ fn any_view() -> impl Strategy<Value = FragmentView> {
 			Some(OrderView::Claimed { by: if mine { ME } else { OTHER }, deadline, ready })
 		}),
 	];
-	(miner, any::<[bool; 3]>(), -4i16..9, order).prop_map(
-		|(holder, [confirmed, alive, holder_leaves], spare, order)| {
+	(miner, any::<[bool; 4]>(), -4i16..9, order).prop_map(
+		|(holder, [confirmed, alive, holds_sibling, takeable], spare, order)| {
 			let mut view = *Chain::new().with(0, |_| ()).fragments.values().next().expect("one");
 			view.holder = holder;
-			(view.confirmed, view.alive, view.holder_leaves) = (confirmed, alive, holder_leaves);
+			(view.confirmed, view.alive) = (confirmed, alive);
+			(view.holds_sibling, view.takeable) = (holds_sibling, takeable);
 			(view.spare, view.order) = (spare, order);
 			view
 		},
@@ -297,7 +416,7 @@ proptest! {
 	#[test]
 	fn whatever_the_inputs_the_step_is_bounded_and_never_acts_for_others(
 		views in prop::collection::vec(any_view(), 0..40),
-		lists in prop::collection::vec(prop::collection::vec(0u64..45, 0..60), 5),
+		lists in prop::collection::vec(prop::collection::vec(0u64..45, 0..60), 7),
 		claims_left in 0u32..20,
 		takes_data: bool,
 	) {
@@ -307,10 +426,12 @@ proptest! {
 			chain.fragments.insert(id(n), view);
 		}
 		let mut lists = lists.into_iter().map(|list| list.into_iter().map(id).collect::<Vec<_>>());
-		let mut next = || lists.next().expect("five lists");
+		let mut next = || lists.next().expect("seven lists");
+		let due = next();
+		chain.due = due.iter().map(|id| any_chore(id.segment)).collect();
 		let done = Done {
 			stored: next(), broken: next(), found: next(), restored: next(), hopeless: next(),
-			healed: vec![],
+			declined: next(), healed: vec![], chores: (0..32).map(|n| any_chore(SegmentId(n))).collect(),
 		};
 		let first = step(&chain, &done, &[], Memory::default());
 		prop_assert!(first.submit.iter().filter(|s| !s.is_duty()).count() <= 1);
@@ -326,14 +447,19 @@ proptest! {
 				Submit::Claim(ids) => {
 					takes_data
 						&& ids.len() <= claims_left as usize
-						&& all(ids, &|view| view.order == Some(OrderView::Unclaimed))
+						&& all(ids, &|view| view.takeable && view.order == Some(OrderView::Unclaimed))
 				},
 				Submit::Open(ids) => all(ids, &|view| {
-					view.order.is_none() && (view.holder == Some(ME) || view.holder_leaves)
+					view.order.is_none() && (view.holder == Some(ME) || view.takeable)
 				}),
-				Submit::Ready(ids) | Submit::GiveBack(ids) => all(ids, &|view| {
+				Submit::Ready(ids) | Submit::GiveBack(ids) | Submit::Decline(ids) => all(ids, &|view| {
 					matches!(view.order, Some(OrderView::Claimed { by: ME, ready: false, .. }))
 				}),
+				Submit::MarkAbsent(miner) => chain.is_due(&Chore::MarkAbsent(*miner)),
+				Submit::ExpelAbsent(miner) => chain.is_due(&Chore::ExpelAbsent(*miner)),
+				Submit::Finish(miner) => chain.is_due(&Chore::Finish(*miner)),
+				Submit::CheckSegment(segment) => chain.is_due(&Chore::CheckSegment(*segment)),
+				Submit::Tidy(ids) => ids.iter().all(|id| chain.is_due(&Chore::Tidy(*id))),
 				Submit::Alive | Submit::Report(_) | Submit::Cancel(_) => true,
 			};
 			prop_assert!(holds, "{:?}", submit);

@@ -17,8 +17,8 @@ use frame_support::{
 	weights::WeightMeter,
 };
 use pallet_planaria_support::{
-	Clock, Custody, DutyGate, FileState, Fragments, MinerDirectory, MinerLedger, OnSegmentRemoved,
-	Purpose, SegmentInfo, SpaceLedger,
+	Clock, Custody, DutyGate, FileState, Fragments, MinerLedger, OnSegmentRemoved, Purpose,
+	SegmentInfo, SpaceLedger,
 };
 use planaria_primitives::{
 	CodingError, CodingParams, FileId, FileIndex, FileSpec, FragmentId, MAX_FRAGMENTS, MinerId,
@@ -445,11 +445,6 @@ impl<T: Config> Pallet<T> {
 	/// What a file of this many segments has held; `None` where no balance is that high.
 	pub fn deposit_for(segments: u32) -> Option<BalanceOf<T>> {
 		Parameters::<T>::get().deposit(segments)
-	}
-
-	/// How many more fragments of the segment could be missing before it cannot be restored.
-	pub fn spare(segment: &SegmentInfo) -> i16 {
-		segment.spare(|miner| T::MinerDirectory::get(miner).map(|info| info.standing))
 	}
 
 	fn info(file: &FileOf<T>, id: SegmentId, segment: Segment) -> Option<SegmentInfo> {

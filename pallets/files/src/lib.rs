@@ -86,8 +86,7 @@ pub mod pallet {
 	};
 	use frame_system::pallet_prelude::*;
 	use pallet_planaria_support::{
-		Agenda, Clock, DutyGate, MinerDirectory, MinerLedger, OnSegmentRemoved, SpaceLedger,
-		hot_key,
+		Agenda, Clock, DutyGate, MinerLedger, OnSegmentRemoved, SpaceLedger, hot_key,
 	};
 	use planaria_primitives::{
 		CodingParams, FileId, FileIndex, FragmentId, MAX_FRAGMENTS, MinerId, Segment, SegmentId,
@@ -118,9 +117,6 @@ pub mod pallet {
 
 		/// The network's time.
 		type Clock: Clock;
-
-		/// Who the miners are.
-		type MinerDirectory: MinerDirectory<Self::AccountId>;
 
 		/// The miners' bytes.
 		type MinerLedger: MinerLedger;

@@ -91,7 +91,6 @@ impl crate::Config for Test {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Clock = MockClock;
-	type MinerDirectory = MockMiners;
 	type MinerLedger = MockMiners;
 	type DutyGate = MockGate;
 	type SpaceLedger = MockSpace;

@@ -81,6 +81,35 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Whether the miner was not seen for so long that anyone may mark it absent.
+	pub fn may_mark_absent(record: &MinerOf<T>, load: &MinerLoad) -> Result<(), Error<T>> {
+		ensure!(!record.is_away(), Error::<T>::AlreadyAbsent);
+		let unseen = T::Clock::now().saturating_sub(load.last_seen);
+		ensure!(unseen > Parameters::<T>::get().absent_after, Error::<T>::SeenLately);
+		Ok(())
+	}
+
+	/// Whether the miner has been absent for so long that anyone may expel it.
+	pub fn may_expel_absent(record: &MinerOf<T>) -> Result<(), Error<T>> {
+		let absence = record.absence.ok_or(Error::<T>::NotAbsent)?;
+		let away = T::Clock::now().saturating_sub(absence.since);
+		ensure!(away > Parameters::<T>::get().absent_max, Error::<T>::NotAbsent);
+		ensure!(!Self::brake_engaged(), Error::<T>::BrakeEngaged);
+		Ok(())
+	}
+
+	/// Whether the miner leaves and nothing is left to wait for, so that anyone may let it go.
+	pub fn may_finish(miner: MinerId, record: &MinerOf<T>) -> Result<(), Error<T>> {
+		match record.phase {
+			Phase::Leaving | Phase::Expelled => (),
+			Phase::Active { .. } => return Err(Error::<T>::NotLeaving),
+			Phase::Departed { .. } => return Err(Error::<T>::HasDeparted),
+		}
+		let idle = Loads::<T>::get(miner).is_none_or(|load| load.is_idle());
+		ensure!(idle, Error::<T>::NotIdle);
+		Ok(())
+	}
+
 	pub(crate) fn bytes_to_prove(stash: &AccountId32) -> alloc::vec::Vec<u8> {
 		let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
 		registration_bytes(&genesis.0, stash.as_ref())

@@ -19,7 +19,8 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use pallet_planaria_support::{
-	Clock as _, Collateral, DutyGate, MinerDirectory, MinerInfo, MinerLedger, Purpose, hot_key,
+	Brake, Clock as _, Collateral, Discipline, DutyGate, MinerDirectory, MinerInfo, MinerLedger,
+	Purpose, hot_key,
 };
 use planaria_primitives::duty::{DutyKind, MAX_ANCHOR_AGE, signed_bytes};
 use sp_runtime::{
@@ -105,6 +106,42 @@ impl<T: Config> Collateral<AccountId32, BalanceOf<T>> for Pallet<T> {
 			Self::deposit_event(Event::CollateralTaken { miner, to, amount: moved });
 		}
 		moved
+	}
+}
+
+impl<T: Config> Brake for Pallet<T> {
+	fn is_engaged() -> bool {
+		Self::brake_engaged()
+	}
+}
+
+impl<T: Config> Discipline for Pallet<T> {
+	fn suspend(miner: MinerId) -> DispatchResult {
+		Self::set_suspended(miner, true)
+	}
+
+	fn reinstate(miner: MinerId) -> DispatchResult {
+		Self::set_suspended(miner, false)
+	}
+
+	fn absent(miner: MinerId) -> DispatchResult {
+		let record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
+		let load = Loads::<T>::get(miner).ok_or(Error::<T>::HasDeparted)?;
+		ensure!(!record.is_away(), Error::<T>::AlreadyAbsent);
+		Self::set_absent(miner, record, &load);
+		Ok(())
+	}
+
+	fn expel(miner: MinerId) -> DispatchResult {
+		let record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
+		match record.phase {
+			Phase::Active { .. } | Phase::Leaving => (),
+			Phase::Expelled => return Err(Error::<T>::AlreadyExpelled.into()),
+			Phase::Departed { .. } => return Err(Error::<T>::HasDeparted.into()),
+		}
+		ensure!(!Self::brake_engaged(), Error::<T>::BrakeEngaged);
+		Self::set_expelled(miner, record);
+		Ok(())
 	}
 }
 
@@ -263,6 +300,49 @@ impl<T: Config> Pallet<T> {
 			return Err(InvalidTransaction::Stale.into());
 		}
 		Ok(remaining)
+	}
+
+	/// Others may restore what the miner holds, until its next duty.
+	pub(crate) fn set_absent(miner: MinerId, mut record: MinerOf<T>, load: &MinerLoad) {
+		let now = T::Clock::now();
+		let window = Parameters::<T>::get().brake_window;
+		record.absence = Some(Absence { since: now, bytes: load.held });
+		record.since = now;
+		Miners::<T>::insert(miner, record);
+		BrakeState::<T>::mutate(|brake| brake.add(now, window, load.held));
+		Self::deposit_event(Event::BecameAbsent { miner });
+	}
+
+	/// The miner leaves against its will. There is no way back.
+	pub(crate) fn set_expelled(miner: MinerId, mut record: MinerOf<T>) {
+		record.phase = Phase::Expelled;
+		record.absence = None;
+		record.since = T::Clock::now();
+		Miners::<T>::insert(miner, record);
+		Self::deposit_event(Event::LeaveStarted { miner, expelled: true });
+	}
+
+	/// Suspends or reinstates the miner, whether it is there or not.
+	fn set_suspended(miner: MinerId, suspended: bool) -> DispatchResult {
+		let mut record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
+		match record.phase {
+			Phase::Active { suspended: before } if before != suspended => (),
+			Phase::Active { suspended: true } => return Err(Error::<T>::AlreadySuspended.into()),
+			Phase::Active { suspended: false } => return Err(Error::<T>::NotSuspended.into()),
+			Phase::Leaving | Phase::Expelled => return Err(Error::<T>::IsLeaving.into()),
+			Phase::Departed { .. } => return Err(Error::<T>::HasDeparted.into()),
+		}
+		record.phase = Phase::Active { suspended };
+		if record.absence.is_none() {
+			record.since = T::Clock::now();
+		}
+		Miners::<T>::insert(miner, record);
+		Self::deposit_event(if suspended {
+			Event::Suspended { miner }
+		} else {
+			Event::Reinstated { miner }
+		});
+		Ok(())
 	}
 
 	/// The miner did what was asked of it: if it was absent, it is no longer.

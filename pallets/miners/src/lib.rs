@@ -25,6 +25,9 @@
 //! a duty, and all is as before. Had she stayed away for three days more, anyone could have
 //! [expelled](Pallet::expel_absent) her miner, and there would have been no way back.
 //!
+//! A miner that is there and does not do what it should is a matter for
+//! [`Discipline`](support::Discipline): other pallets have it suspended, marked absent or expelled.
+//!
 //! Bob's data centre burns, and with it a fifth of the network. That is not the time to throw
 //! miners out: while many turn absent at once, the **brake** holds the expulsions up.
 //!
@@ -345,6 +348,16 @@ pub mod pallet {
 			/// What they are now.
 			params: ParamsOf<T>,
 		},
+		/// A miner failed audits: it gets no new data and no rewards.
+		Suspended {
+			/// Which one.
+			miner: MinerId,
+		},
+		/// A miner that was suspended is not any more.
+		Reinstated {
+			/// Which one.
+			miner: MinerId,
+		},
 	}
 
 	#[pallet::error]
@@ -405,6 +418,12 @@ pub mod pallet {
 		BrakeEngaged,
 		/// The parameters do not fit each other.
 		InvalidParams,
+		/// The miner is suspended already.
+		AlreadySuspended,
+		/// The miner is not suspended.
+		NotSuspended,
+		/// The miner is expelled already.
+		AlreadyExpelled,
 	}
 
 	#[pallet::view_functions]
@@ -719,13 +738,7 @@ pub mod pallet {
 		pub fn finish(origin: OriginFor<T>, miner: MinerId) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
 			let mut record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
-			match record.phase {
-				Phase::Leaving | Phase::Expelled => (),
-				Phase::Active { .. } => return Err(Error::<T>::NotLeaving.into()),
-				Phase::Departed { .. } => return Err(Error::<T>::HasDeparted.into()),
-			}
-			let idle = Loads::<T>::get(miner).is_none_or(|load| load.is_idle());
-			ensure!(idle, Error::<T>::NotIdle);
+			Self::may_finish(miner, &record)?;
 
 			let now = T::Clock::now();
 			let free_at = now.saturating_add(Parameters::<T>::get().cooldown);
@@ -781,20 +794,10 @@ pub mod pallet {
 		#[pallet::call_index(10)]
 		pub fn mark_absent(origin: OriginFor<T>, miner: MinerId) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
-			let mut record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
+			let record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
 			let load = Loads::<T>::get(miner).ok_or(Error::<T>::HasDeparted)?;
-			let away = record.absence.is_some() || record.phase == Phase::Expelled;
-			ensure!(!away, Error::<T>::AlreadyAbsent);
-			let params = Parameters::<T>::get();
-			let now = T::Clock::now();
-			let unseen = now.saturating_sub(load.last_seen);
-			ensure!(unseen > params.absent_after, Error::<T>::SeenLately);
-
-			record.absence = Some(Absence { since: now, bytes: load.held });
-			record.since = now;
-			Miners::<T>::insert(miner, record);
-			BrakeState::<T>::mutate(|brake| brake.add(now, params.brake_window, load.held));
-			Self::deposit_event(Event::BecameAbsent { miner });
+			Self::may_mark_absent(&record, &load)?;
+			Self::set_absent(miner, record, &load);
 			Ok(Pays::No.into())
 		}
 
@@ -811,18 +814,9 @@ pub mod pallet {
 		#[pallet::call_index(11)]
 		pub fn expel_absent(origin: OriginFor<T>, miner: MinerId) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
-			let mut record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
-			let absence = record.absence.ok_or(Error::<T>::NotAbsent)?;
-			let now = T::Clock::now();
-			let away = now.saturating_sub(absence.since);
-			ensure!(away > Parameters::<T>::get().absent_max, Error::<T>::NotAbsent);
-			ensure!(!Self::brake_engaged(), Error::<T>::BrakeEngaged);
-
-			record.phase = Phase::Expelled;
-			record.absence = None;
-			record.since = now;
-			Miners::<T>::insert(miner, record);
-			Self::deposit_event(Event::LeaveStarted { miner, expelled: true });
+			let record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
+			Self::may_expel_absent(&record)?;
+			Self::set_expelled(miner, record);
 			Ok(Pays::No.into())
 		}
 

@@ -145,6 +145,11 @@ impl<AccountId, Balance> MinerV0<AccountId, Balance> {
 			(Phase::Active { suspended: false }, None) => Standing::Serving,
 		})
 	}
+
+	/// Whether it is absent or expelled.
+	pub fn is_away(&self) -> bool {
+		self.absence.is_some() || self.phase == Phase::Expelled
+	}
 }
 
 impl<AccountId, Balance> Deref for Miner<AccountId, Balance> {

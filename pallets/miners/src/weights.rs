@@ -70,10 +70,10 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 macro_rules! weights {
 	($db:expr) => {
-		// Two signatures; genesis hash, id, stash, hot key, endpoint, parameters, tick, account and
-		// holds read; record, load, four lookups, id, account and holds written.
+		// Two signatures; genesis hash, id, count, stash, hot key, endpoint, parameters, tick, account and
+		// holds read; record, load, four lookups, id, count, account and holds written.
 		fn register() -> Weight {
-			work($db, 400, 10, 10)
+			work($db, 400, 11, 11)
 		}
 		// A signature; account, record, genesis hash, lookup; record and two lookups.
 		fn set_endpoint() -> Weight {
@@ -101,9 +101,9 @@ macro_rules! weights {
 		fn exit() -> Weight {
 			work($db, 40, 3, 1)
 		}
-		// Record, load, parameters, tick; record and load.
+		// Record, load, parameters, tick, count; record, load and count.
 		fn finish() -> Weight {
-			work($db, 50, 4, 2)
+			work($db, 50, 5, 3)
 		}
 		fn alive() -> Weight {
 			Self::enter_duty()

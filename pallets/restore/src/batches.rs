@@ -116,7 +116,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(by == miner, Error::<T>::NotClaimer);
 		ensure!(!order.state.is_ready_by(miner), Error::<T>::InBatch);
 		ensure!(T::Clock::now() <= deadline, Error::<T>::DeadlinePassed);
-		let thin = Self::spare(&Self::live(fragment)?) <= THIN_SPARE;
+		let thin = Self::spare(fragment.segment, &Self::live(fragment)?) <= THIN_SPARE;
 
 		let (thin_after, len_after) =
 			(batch.thin.count_ones() + u32::from(thin), len(&batch.fragments) + 1);
@@ -207,12 +207,10 @@ impl<T: Config> Pallet<T> {
 		ensure!(info.segment.index_of(miner).is_none(), Error::<T>::HoldsSibling);
 
 		T::Custody::hand_over(fragment, Some(miner))?;
-		T::Custody::set_restoring(fragment, false)?;
-		Orders::<T>::remove(fragment);
 		ClaimsOf::<T>::remove(miner, fragment.segment);
 		let from = info.segment.holder(fragment.index);
 		Self::deposit_event(Event::FragmentRestored { fragment, from, to: miner });
-		Self::evaluate(fragment.segment)
+		Self::close(fragment)
 	}
 
 	/// Removes the batch; what it names and is still the miner's stays claimed.

@@ -16,7 +16,7 @@ use frame_support::{
 	weights::WeightMeter,
 };
 use frame_system::RawOrigin;
-use pallet_planaria_support::{Clock, Custody, Fragments, OnSegmentRemoved, Standing};
+use pallet_planaria_support::{Clock, Custody, Fragments, OnSegmentRemoved, OpenOrder, Standing};
 use planaria_primitives::{
 	CodingParams, FileId, FileSpec, FragmentHash, FragmentId, FragmentProof, MAX_FRAGMENT_LEN,
 	MAX_SEGMENTS, MinerId, SegmentId, Sidecar, Tick, file_id,
@@ -173,6 +173,26 @@ mod benchmarks {
 		assert_eq!(Pallet::<T>::claims_of(miner).count(), 0);
 	}
 
+	/// Each becomes disputed.
+	#[benchmark]
+	fn decline(n: Linear<1, { T::MaxBatch::get() }>) -> Result<(), BenchmarkError> {
+		let (_, fragments) = absent::<T>(n);
+		let (miner, account) = super::claim::<T>(&fragments);
+		for fragment in &fragments {
+			let mut order = Orders::<T>::get(fragment).ok_or("opened")?;
+			for other in 1..MAX_DECLINES {
+				order.declined.try_push(MinerId(miner.0 + other)).map_err(|_| "bounded")?;
+			}
+			Orders::<T>::insert(fragment, order);
+		}
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
+
+		assert!(Orders::<T>::iter_values().all(|order| order.is_disputed()));
+		Ok(())
+	}
+
 	#[benchmark]
 	fn cancel() {
 		let (files, fragments) = absent::<T>(1);
@@ -292,6 +312,27 @@ mod benchmarks {
 		_(origin as T::RuntimeOrigin, params);
 
 		assert_eq!(Parameters::<T>::get(), params);
+		Ok(())
+	}
+
+	/// All others are under restoration, at miners that leave.
+	#[benchmark]
+	fn open_challenged() -> Result<(), BenchmarkError> {
+		let (_, fragments) = absent::<T>(1);
+		let segment = fragments[0].segment;
+		all_restoring::<T>(segment, 64);
+		for index in 0..64 {
+			let holder = holder::<T>(FragmentId { segment, index });
+			T::BenchmarkHelper::set_standing(holder, Standing::Leaving { expelled: false });
+		}
+		Pallet::<T>::close(fragments[0])?;
+
+		#[block]
+		{
+			<Pallet<T> as OpenOrder>::open(fragments[0])?;
+		}
+
+		assert_eq!(Orders::<T>::get(fragments[0]).map(|o| o.cause), Some(Cause::Challenge));
 		Ok(())
 	}
 

@@ -12,8 +12,8 @@ use frame_support::{
 };
 use frame_system::pallet_prelude::OriginFor;
 use pallet_planaria_support::{
-	Clock, Collateral, Custody, Fragments, MinerDirectory, MinerLedger, OnSegmentRemoved, Purpose,
-	SegmentInfo, Standing,
+	Brake, Clock, Collateral, Custody, Fragments, MinerDirectory, MinerLedger, OnSegmentRemoved,
+	OpenOrder, Purpose, SegmentInfo, Standing,
 };
 use planaria_primitives::{
 	FragmentId, FragmentProof, MinerId, Segment, SegmentId, Tick, sampling, segment::bit,
@@ -34,33 +34,134 @@ impl<T: Config> Pallet<T> {
 		order.cause == Cause::Target && standing.is_some_and(|s| !s.is_restore_target())
 	}
 
+	/// Whether the miner may claim the fragment's order, or open one and claim it: all rules but
+	/// those of its own standing, room and limits.
+	pub fn may_take(
+		miner: MinerId,
+		fragment: FragmentId,
+		info: &SegmentInfo,
+	) -> Result<(), Error<T>> {
+		ensure!(info.state.is_alive(), Error::<T>::FileGone);
+		match Self::order_of(fragment, info) {
+			Some(order) => Self::may_claim(miner, fragment, &order, info),
+			None => {
+				Self::may_open(fragment, info)?;
+				Self::may_restore(miner, fragment, info)
+			},
+		}
+	}
+
+	/// The fragment's order; its segment says whether there is one.
+	pub fn order_of(fragment: FragmentId, info: &SegmentInfo) -> Option<Order> {
+		info.segment.is_restoring(fragment.index).then(|| Orders::<T>::get(fragment)).flatten()
+	}
+
+	/// Whether an order may be opened for a fragment by miners that do not hold it.
+	fn may_open(fragment: FragmentId, info: &SegmentInfo) -> Result<(), Error<T>> {
+		ensure!(info.segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
+		ensure!(!info.segment.is_restoring(fragment.index), Error::<T>::OrderExists);
+		let standing = info.segment.holder(fragment.index).and_then(Self::standing);
+		// A holder that is not known any more cannot object.
+		let target = standing.is_none_or(Standing::is_restore_target);
+		ensure!(target, Error::<T>::NotRestoreTarget);
+		let copied = standing.is_some_and(Standing::serves);
+		let open = copied
+			|| !T::Brake::is_engaged()
+			|| Self::spare(fragment.segment, info) <= BRAKED_SPARE;
+		ensure!(open, Error::<T>::Braked);
+		Ok(())
+	}
+
+	/// Whether the miner may claim the order: all rules but those of its own standing, room and
+	/// limits.
+	fn may_claim(
+		miner: MinerId,
+		fragment: FragmentId,
+		order: &Order,
+		info: &SegmentInfo,
+	) -> Result<(), Error<T>> {
+		let deadline = order.state.claim().map(|(_, deadline)| deadline);
+		let claimed = deadline.is_some_and(|deadline| T::Clock::now() <= deadline);
+		ensure!(!claimed, Error::<T>::AlreadyClaimed);
+		ensure!(!Self::is_void(fragment, order, info), Error::<T>::OrderVoid);
+		Self::may_restore(miner, fragment, info)?;
+		ensure!(!order.declined.contains(&miner), Error::<T>::Declined);
+		Ok(())
+	}
+
+	/// Whether the miner may restore the fragment, by what it holds, claims, and failed at.
+	fn may_restore(
+		miner: MinerId,
+		fragment: FragmentId,
+		info: &SegmentInfo,
+	) -> Result<(), Error<T>> {
+		let segment = fragment.segment;
+		match info.segment.index_of(miner) {
+			Some(index) if index == fragment.index => return Err(Error::<T>::OwnFragment),
+			Some(_) => return Err(Error::<T>::HoldsSibling),
+			None => (),
+		}
+		ensure!(!ClaimsOf::<T>::contains_key(miner, segment), Error::<T>::ClaimsSibling);
+		let banned = Bans::<T>::get(miner, segment).is_some_and(|until| T::Clock::now() <= until);
+		ensure!(!banned, Error::<T>::Banned);
+		Ok(())
+	}
+
+	/// Whether `tidy` would do something about the fragment's order.
+	pub fn is_untidy(fragment: FragmentId) -> bool {
+		let (Some(order), Some(info)) =
+			(Orders::<T>::get(fragment), T::Fragments::get(fragment.segment))
+		else {
+			return false;
+		};
+		match order.state.claim() {
+			Some((_, deadline)) => T::Clock::now() > deadline,
+			None => info.state.is_alive() && Self::is_void(fragment, &order, &info),
+		}
+	}
+
 	/// Opens an order for a fragment that nobody works on yet. Its holder stays what it is.
 	///
 	/// The caller judges the segment afterwards.
-	pub(crate) fn open_order(fragment: FragmentId, cause: Cause) -> Result<MinerId, DispatchError> {
+	pub(crate) fn open_order(fragment: FragmentId, cause: Cause) -> DispatchResult {
 		let info = Self::live(fragment)?;
 		ensure!(info.segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
 		ensure!(!info.segment.is_restoring(fragment.index), Error::<T>::OrderExists);
 		let holder = info.segment.holder(fragment.index).ok_or(Error::<T>::NotConfirmed)?;
 		T::Custody::set_restoring(fragment, true)?;
 		Orders::<T>::insert(fragment, Order::new(cause, holder, T::Clock::now(), Self::block()));
+		if cause != Cause::Target {
+			Missing::<T>::mutate(fragment.segment, |missing| *missing |= bit(fragment.index));
+		}
 		Self::deposit_event(Event::OrderOpened { fragment, holder });
-		Ok(holder)
+		Ok(())
+	}
+
+	/// Opens an order for a fragment that its holder does not have, or notes so on the one that is
+	/// open because the holder leaves.
+	fn open_missing(fragment: FragmentId, cause: Cause) -> DispatchResult {
+		let info = Self::live(fragment)?;
+		let moving = Self::order_of(fragment, &info).filter(|order| order.cause == Cause::Target);
+		match (moving, info.segment.holder(fragment.index)) {
+			(Some(mut order), Some(holder)) => {
+				order.cause = cause;
+				Orders::<T>::insert(fragment, order);
+				Missing::<T>::mutate(fragment.segment, |missing| *missing |= bit(fragment.index));
+				Self::deposit_event(Event::NothingToCopy { fragment, holder });
+			},
+			_ => Self::open_order(fragment, cause)?,
+		}
+		Self::evaluate(fragment.segment)
 	}
 
 	pub(crate) fn do_open(miner: MinerId, fragment: FragmentId) -> DispatchResult {
-		let holder = Self::live(fragment)?.segment.holder(fragment.index);
-		if holder == Some(miner) {
-			Self::open_order(fragment, Cause::Broken)?;
-		} else {
-			let target = holder
-				.and_then(Self::standing)
-				// A holder that is not known any more cannot object.
-				.is_none_or(Standing::is_restore_target);
-			ensure!(target, Error::<T>::NotRestoreTarget);
-			Self::open_order(fragment, Cause::Target)?;
-			Self::do_claim(miner, fragment)?;
+		let info = Self::live(fragment)?;
+		if info.segment.holder(fragment.index) == Some(miner) {
+			return Self::open_missing(fragment, Cause::Broken);
 		}
+		Self::may_open(fragment, &info)?;
+		Self::open_order(fragment, Cause::Target)?;
+		Self::do_claim(miner, fragment)?;
 		Self::evaluate(fragment.segment)
 	}
 
@@ -69,21 +170,11 @@ impl<T: Config> Pallet<T> {
 		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
 		let info = Self::live(fragment)?;
 		let now = T::Clock::now();
-		if let Some((_, deadline)) = order.state.claim() {
-			ensure!(now > deadline, Error::<T>::AlreadyClaimed);
+		if order.state.claim().is_some_and(|(_, deadline)| now > deadline) {
 			Self::expire(fragment, &mut order, &info);
 		}
-		ensure!(!Self::is_void(fragment, &order, &info), Error::<T>::OrderVoid);
-		match info.segment.index_of(miner) {
-			Some(index) if index == fragment.index => return Err(Error::<T>::OwnFragment.into()),
-			Some(_) => return Err(Error::<T>::HoldsSibling.into()),
-			None => (),
-		}
-		ensure!(!ClaimsOf::<T>::contains_key(miner, segment), Error::<T>::ClaimsSibling);
-		if let Some(until) = Bans::<T>::get(miner, segment) {
-			ensure!(now > until, Error::<T>::Banned);
-			Bans::<T>::remove(miner, segment);
-		}
+		Self::may_claim(miner, fragment, &order, &info)?;
+		Bans::<T>::remove(miner, segment);
 		T::Ledger::reserve(miner, info.fragment_len(), Purpose::Claim)?;
 
 		let deadline = now.saturating_add(Parameters::<T>::get().claim_period);
@@ -96,6 +187,25 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_give_back(miner: MinerId, fragment: FragmentId) -> DispatchResult {
+		let order = Self::let_go(miner, fragment)?;
+		Orders::<T>::insert(fragment, order);
+		Self::deposit_event(Event::GivenBack { fragment, by: miner });
+		Ok(())
+	}
+
+	pub(crate) fn do_decline(miner: MinerId, fragment: FragmentId) -> DispatchResult {
+		let mut order = Self::let_go(miner, fragment)?;
+		Self::deposit_event(Event::OrderDeclined { fragment, by: miner });
+		// Who has declined it could not claim it. Of a disputed one no more are recorded.
+		if order.declined.try_push(miner).is_ok() && order.is_disputed() {
+			Self::deposit_event(Event::OrderDisputed { fragment });
+		}
+		Orders::<T>::insert(fragment, order);
+		Ok(())
+	}
+
+	/// Ends the miner's claim before its deadline. The caller stores the order.
+	fn let_go(miner: MinerId, fragment: FragmentId) -> Result<Order, DispatchError> {
 		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
 		let (by, deadline) = order.state.claim().ok_or(Error::<T>::NotClaimer)?;
 		ensure!(by == miner, Error::<T>::NotClaimer);
@@ -104,9 +214,7 @@ impl<T: Config> Pallet<T> {
 		let info = T::Fragments::get(fragment.segment).ok_or(Error::<T>::FragmentNotFound)?;
 		Self::end_claim(fragment, by, info.fragment_len());
 		order.state = OrderState::Unclaimed;
-		Orders::<T>::insert(fragment, order);
-		Self::deposit_event(Event::GivenBack { fragment, by });
-		Ok(())
+		Ok(order)
 	}
 
 	pub(crate) fn do_cancel(
@@ -156,11 +264,12 @@ impl<T: Config> Pallet<T> {
 
 	/// Ends the order's expired claim. The caller stores the order.
 	///
-	/// Where the file is gone, the claimer had no way to finish: it does not pay.
+	/// Where the file is gone or the order disputed, the claimer had perhaps no way to finish: it
+	/// does not pay.
 	fn expire(fragment: FragmentId, order: &mut Order, info: &SegmentInfo) {
 		let Some((by, _)) = order.state.claim() else { return };
 		let mut penalty = Default::default();
-		if info.state.is_alive() {
+		if info.state.is_alive() && !order.is_disputed() {
 			let params = Parameters::<T>::get();
 			let until = T::Clock::now().saturating_add(params.ban_period);
 			penalty = T::Collateral::pay(by, None, params.penalty(order.expiries));
@@ -179,9 +288,12 @@ impl<T: Config> Pallet<T> {
 		ClaimsOf::<T>::remove(by, fragment.segment);
 	}
 
-	/// Removes an order that nobody has claimed.
-	fn close(fragment: FragmentId) -> DispatchResult {
+	/// Removes an order that nobody claims any more, and judges its segment.
+	pub(crate) fn close(fragment: FragmentId) -> DispatchResult {
 		Orders::<T>::remove(fragment);
+		Missing::<T>::mutate_exists(fragment.segment, |missing| {
+			*missing = missing.map(|bits| bits & !bit(fragment.index)).filter(|bits| *bits != 0);
+		});
 		T::Custody::set_restoring(fragment, false)?;
 		Self::evaluate(fragment.segment)
 	}
@@ -301,6 +413,16 @@ impl<T: Config> Pallet<T> {
 
 const LOG_TARGET: &str = "runtime::restore";
 
+impl<T: Config> OpenOrder for Pallet<T> {
+	fn open(fragment: FragmentId) -> DispatchResult {
+		with_storage_layer(|| Self::open_missing(fragment, Cause::Challenge))
+	}
+
+	fn weight() -> Weight {
+		T::WeightInfo::open_challenged()
+	}
+}
+
 impl<T: Config> OnSegmentRemoved for Pallet<T> {
 	fn on_segment_removed(id: SegmentId, segment: Segment, fragment_len: u64) {
 		for index in (0..segment.fragments()).filter(|i| segment.restoring & bit(*i) != 0) {
@@ -309,6 +431,7 @@ impl<T: Config> OnSegmentRemoved for Pallet<T> {
 				Self::end_claim(fragment, by, fragment_len);
 			}
 		}
+		Missing::<T>::remove(id);
 		Verdicts::<T>::remove(id);
 	}
 

@@ -19,9 +19,16 @@
 //! have **given it back**, which costs nothing. Had Alice found the bytes again before anybody
 //! claimed the order, she would have **cancelled** it with a proof.
 //!
+//! And had Dave restored it and found that it is not the fragment the file's id commits to, he would
+//! have **declined** the order: perhaps the file was wrong from the beginning. That costs nothing
+//! either, but the order is none for him any more. After three miners have declined it, it is
+//! **disputed**: whoever tries all the same is not punished for failing.
+//!
 //! Bob leaves the network. He is a **restore target**: anybody may open orders for what he holds,
 //! and has claimed them by that. Were Bob only absent and came back, the orders that nobody works
-//! on are **void**, and `tidy` removes them.
+//! on are **void**, and `tidy` removes them. Had half of the network turned absent with Bob, it would
+//! most likely come back with him: while the **brake** is engaged, only segments that have little to
+//! spare are restored.
 //!
 //! If Carol's disk dies before Dave is done, one fragment is left and two are needed: the segment
 //! is **suspected lost**. Should that still be so three claim periods later, it is **lost**. That
@@ -36,6 +43,12 @@
 //! - A claim is never touched before its deadline has passed. From then on everybody sees an
 //!   unclaimed order, whether the agenda has come to it or not.
 //! - A miner that holds a fragment of a segment, or claims one, claims no other of that segment.
+//! - Holders open orders for what they do not have, and claimers for what moves away from a restore
+//!   target. The chain opens one where a challenge failed ([`OpenOrder`]).
+//! - A fragment that only moves away from a miner that leaves is present. One that this miner said
+//!   it does not have, or was found not to have, is not.
+//! - While the brake is engaged, orders for fragments of absent and expelled miners are opened only
+//!   in segments that can spare [`BRAKED_SPARE`] fragments or fewer. What exists goes on.
 //! - A batch is fixed before its seed is known. Of `m` fragments the seed draws `min(m, 8)`; those
 //!   of thin segments are proven in addition. One wrong or missing proof fails the whole batch and
 //!   costs the fee for a wrong proof, once per fragment not proven. Dropping a batch whose seed is
@@ -49,6 +62,8 @@
 //! `try_state` checks these, with the same names:
 //!
 //! - *orders*: an order exists exactly where the restoring bit is set, on a confirmed fragment.
+//! - *missing*: [`Missing`] says exactly of which orders the holder does not have the fragment.
+//! - *declines*: no miner has declined an order twice, or claims one that it declined.
 //! - *claims*: [`ClaimsOf`] lists exactly the claimed orders.
 //! - *batches*: an order that is ready is part of its claimer's batch; a batch names no fragment
 //!   twice and needs at most [`MAX_PROOFS`] proofs, whatever its seed.
@@ -87,6 +102,8 @@ mod tests;
 
 use frame_support::traits::{Get, fungible::Inspect};
 use pallet_planaria_support::Agenda;
+#[cfg(doc)]
+use pallet_planaria_support::OpenOrder;
 
 /// The balance of the currency that collateral is in.
 pub type BalanceOf<T> =
@@ -105,6 +122,7 @@ pub mod pallet {
 	// The prelude has a trait of the same name.
 	use super::Task;
 	use super::*;
+	use core::cell::Cell;
 	use frame_support::{
 		dispatch::{DispatchResultWithPostInfo, PostDispatchInfo},
 		pallet_prelude::*,
@@ -112,7 +130,8 @@ pub mod pallet {
 	};
 	use frame_system::pallet_prelude::*;
 	use pallet_planaria_support::{
-		Clock, Collateral, Custody, DutyGate, Fragments, MinerDirectory, MinerLedger, hot_key,
+		Brake, Clock, Collateral, Custody, DutyGate, Fragments, MinerDirectory, MinerLedger,
+		hot_key,
 	};
 	use planaria_primitives::{
 		FragmentId, FragmentProof, MinerId, SegmentId, Tick, duty::DutyKind,
@@ -141,6 +160,9 @@ pub mod pallet {
 		/// What an expired claim is paid from.
 		type Collateral: Collateral<Self::AccountId, BalanceOf<Self>>;
 
+		/// Whether too much is absent to restore it all.
+		type Brake: Brake;
+
 		/// Lets duties in.
 		type DutyGate: DutyGate<Self::RuntimeOrigin>;
 
@@ -153,7 +175,7 @@ pub mod pallet {
 		/// Who may set the parameters.
 		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
-		/// How many fragments `open`, `claim`, `give_back` and `tidy` take at most.
+		/// How many fragments `open`, `claim`, `give_back`, `decline` and `tidy` take at most.
 		#[pallet::constant]
 		type MaxBatch: Get<u32>;
 
@@ -194,6 +216,11 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Bans<T> =
 		StorageDoubleMap<_, Identity, MinerId, Identity, SegmentId, Tick, OptionQuery>;
+
+	/// The fragments, bit by bit, whose orders were opened because their holders do not have them.
+	// Kept apart from the orders, as a segment's verdict would need all of them.
+	#[pallet::storage]
+	pub type Missing<T> = StorageMap<_, Identity, SegmentId, u64, ValueQuery>;
 
 	/// The segments that cannot be restored from what is present.
 	#[pallet::storage]
@@ -349,6 +376,26 @@ pub mod pallet {
 			/// What they are now.
 			params: ParamsOf<T>,
 		},
+		/// A claimer found that what the others restore to is not the fragment; the order is
+		/// unclaimed again, and not for this miner.
+		OrderDeclined {
+			/// The fragment.
+			fragment: FragmentId,
+			/// The claimer.
+			by: MinerId,
+		},
+		/// So many miners have declined the order that nobody is punished for it any more.
+		OrderDisputed {
+			/// The fragment.
+			fragment: FragmentId,
+		},
+		/// The fragment's order was opened because its holder leaves; it does not even have it.
+		NothingToCopy {
+			/// The fragment.
+			fragment: FragmentId,
+			/// Its holder.
+			holder: MinerId,
+		},
 	}
 
 	#[pallet::error]
@@ -409,6 +456,11 @@ pub mod pallet {
 		NothingToTidy,
 		/// The parameters are outside their bounds.
 		UnsoundParams,
+		/// The miner has declined this order.
+		Declined,
+		/// Too much turned absent lately: only what segments with little to spare have lost is
+		/// restored.
+		Braked,
 	}
 
 	#[pallet::call]
@@ -419,8 +471,11 @@ pub mod pallet {
 		/// The hot key or the stash of a miner.
 		///
 		/// ## Details
-		/// An order for a fragment of the caller's own is unclaimed. One for a fragment of a
-		/// restore target is claimed by the caller at once, under the rules of `claim`. An item
+		/// An order for a fragment of the caller's own is unclaimed; where one is open because the
+		/// caller leaves, it is no longer only a copy. An order for a fragment of a restore target
+		/// is claimed by the caller at once, under the rules of `claim`; while the brake is
+		/// engaged, not those of absent and expelled miners in segments that can spare more than
+		/// [`BRAKED_SPARE`]. An item
 		/// that fails leaves the others alone; if all fail, the call does with the first error.
 		///
 		/// ## Parameters
@@ -447,8 +502,8 @@ pub mod pallet {
 		/// the first error.
 		///
 		/// ## Parameters
-		/// - `fragments`: fragments with an unclaimed order, of segments of which the claimer
-		///   neither holds nor claims a fragment.
+		/// - `fragments`: fragments with an unclaimed order that the claimer has not declined, of
+		///   segments of which it neither holds nor claims a fragment.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::claim(fragments.len() as u32))]
 		pub fn claim(
@@ -592,19 +647,24 @@ pub mod pallet {
 		/// Judges a segment anew: suspected lost, lost, or neither.
 		///
 		/// ## Dispatch origin
-		/// Any account.
+		/// Any account. The fee is returned where this changes anything.
 		#[pallet::call_index(6)]
 		#[pallet::weight(T::WeightInfo::check_segment())]
-		pub fn check_segment(origin: OriginFor<T>, segment: SegmentId) -> DispatchResult {
+		pub fn check_segment(
+			origin: OriginFor<T>,
+			segment: SegmentId,
+		) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
 			ensure!(T::Fragments::get(segment).is_some(), Error::<T>::FragmentNotFound);
-			Self::evaluate(segment)
+			let due = Self::is_misjudged(segment);
+			Self::evaluate(segment)?;
+			Ok(if due { Pays::No } else { Pays::Yes }.into())
 		}
 
 		/// Does what the agenda has not: makes expired claims pay, and removes void orders.
 		///
 		/// ## Dispatch origin
-		/// Any account.
+		/// Any account. The fee is returned where there was something to tidy in all of them.
 		///
 		/// ## Details
 		/// Fails only where there is nothing to tidy in any of them.
@@ -613,9 +673,11 @@ pub mod pallet {
 		pub fn tidy(
 			origin: OriginFor<T>,
 			fragments: BoundedVec<FragmentId, T::MaxBatch>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
-			Self::first_error(&fragments, Self::do_tidy, |_, _| ())
+			let failed = Cell::new(false);
+			Self::first_error(&fragments, Self::do_tidy, |_, _| failed.set(true))?;
+			Ok(if failed.get() { Pays::Yes } else { Pays::No }.into())
 		}
 
 		/// Sets the parameters.
@@ -633,6 +695,29 @@ pub mod pallet {
 			Parameters::<T>::put(params);
 			Self::deposit_event(Event::ParamsSet { params });
 			Ok(())
+		}
+
+		/// Gives claims back because what the others restore to is not the fragment that the file's
+		/// id commits to. It costs nothing but the fee, and the caller cannot claim these orders
+		/// again.
+		///
+		/// ## Dispatch origin
+		/// The hot key or the stash of the claimer.
+		///
+		/// ## Details
+		/// Once [`MAX_DECLINES`] miners have declined an order it is disputed: claims of it expire
+		/// without a penalty and without a ban, and no more declines are recorded. As with
+		/// `give_back`, not after the deadline and not what is part of the claimer's batch. An
+		/// item that fails leaves the others alone; if all fail, the call does with the first
+		/// error.
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::decline(fragments.len() as u32))]
+		pub fn decline(
+			origin: OriginFor<T>,
+			fragments: BoundedVec<FragmentId, T::MaxBatch>,
+		) -> DispatchResult {
+			let miner = Self::ensure_miner(origin)?;
+			Self::for_each(miner, &fragments, |fragment| Self::do_decline(miner, fragment))
 		}
 	}
 

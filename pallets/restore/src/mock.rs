@@ -16,7 +16,7 @@ use frame_support::{
 };
 use frame_system::{EnsureRoot, RawOrigin};
 use pallet_planaria_support::{
-	Clock, Collateral, Custody, DutyGate, FileState, Fragments, MinerDirectory, MinerInfo,
+	Brake, Clock, Collateral, Custody, DutyGate, FileState, Fragments, MinerDirectory, MinerInfo,
 	MinerLedger, OnSegmentRemoved, Purpose, SegmentInfo, Standing, hot_key,
 };
 use planaria_primitives::{
@@ -77,6 +77,7 @@ impl crate::Config for Test {
 	type Directory = World;
 	type Ledger = World;
 	type Collateral = World;
+	type Brake = World;
 	type DutyGate = World;
 	type Fragments = World;
 	type Custody = World;
@@ -144,6 +145,9 @@ pub type Files = StorageMap<Mock, Identity, FileIndex, Record, OptionQuery>;
 pub type Segments = StorageMap<Mock, Identity, SegmentId, Segment, OptionQuery>;
 #[storage_alias]
 pub type NextSegment = StorageValue<Mock, u64, ValueQuery>;
+/// Whether the brake is engaged.
+#[storage_alias]
+pub type Engaged = StorageValue<Mock, bool, ValueQuery>;
 /// A beacon that a test wants, instead of the ordinary one.
 #[storage_alias]
 pub type Chosen = StorageMap<Mock, Identity, u32, Hash, OptionQuery>;
@@ -222,6 +226,12 @@ impl Collateral<u64, u64> for World {
 		let paid = amount.min(collateral(miner.0));
 		change(miner, |m| m.collateral -= paid);
 		paid
+	}
+}
+
+impl Brake for World {
+	fn is_engaged() -> bool {
+		Engaged::get()
 	}
 }
 
@@ -645,6 +655,18 @@ pub fn proofs(miner: u32, files: &[&TestFile]) -> Vec<FragmentProof> {
 
 pub fn state(fragment: FragmentId) -> Option<OrderState> {
 	Orders::<Test>::get(fragment).map(|order| order.state)
+}
+
+/// Whether the miner may take the fragment on.
+pub fn may_take(miner: u32, fragment: FragmentId) -> DispatchResult {
+	let info = info(fragment.segment).expect("stored");
+	Ok(Restore::may_take(MinerId(miner), fragment, &info)?)
+}
+
+/// How much the first segment of the file can spare.
+pub fn spare(file: &TestFile) -> i16 {
+	let segment = file.fragment(0, 0).segment;
+	Restore::spare(segment, &info(segment).expect("stored"))
 }
 
 pub fn holder(fragment: FragmentId) -> Option<MinerId> {

@@ -4,16 +4,17 @@
 //! The invariants of this pallet: see the crate's properties.
 
 use super::*;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use frame_support::ensure;
 use pallet_planaria_support::{Clock, Fragments};
-use planaria_primitives::FragmentId;
+use planaria_primitives::{FragmentId, SegmentId, segment::bit};
 use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
 	/// Checks all invariants.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::check_orders()?;
+		Self::check_missing()?;
 		Self::check_claims()?;
 		Self::check_batches()?;
 		Self::check_verdicts()?;
@@ -34,12 +35,32 @@ impl<T: Config> Pallet<T> {
 				ensure!(Orders::<T>::contains_key(sibling), "a bit without its order");
 			}
 			ensure!(order.opened_at <= Self::block(), "an order from the future");
+			let distinct: BTreeSet<_> = order.declined.iter().collect();
+			ensure!(distinct.len() == order.declined.len(), "declined twice by one miner");
+			let claimer = order.state.claim().map(|(by, _)| by);
+			ensure!(
+				claimer.is_none_or(|by| !order.declined.contains(&by)),
+				"claimed by a miner that has declined it"
+			);
 			let holder = segment.holder(fragment.index);
 			ensure!(
 				holder.is_none_or(|holder| holder == order.holder),
 				"an ordered fragment changed its holder"
 			);
 		}
+		Ok(())
+	}
+
+	/// The bits are those of the orders that were not opened only because the holder is a target.
+	fn check_missing() -> Result<(), TryRuntimeError> {
+		let mut missing = BTreeMap::<SegmentId, u64>::new();
+		for (fragment, order) in Orders::<T>::iter() {
+			if order.cause != Cause::Target {
+				*missing.entry(fragment.segment).or_default() |= bit(fragment.index);
+			}
+		}
+		let stored: BTreeMap<_, _> = Missing::<T>::iter().collect();
+		ensure!(stored == missing, "what holders do not have is not what orders say");
 		Ok(())
 	}
 

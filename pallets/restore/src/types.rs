@@ -32,6 +32,13 @@ pub const SEED_DELAY: u32 = 2;
 /// How many blocks old the beacon may be that a cancellation is proven by.
 pub const CANCEL_BLOCKS: u32 = 16;
 
+/// How many miners decline an order before it is disputed.
+pub const MAX_DECLINES: u32 = 3;
+
+/// While the brake is engaged, orders for fragments of absent and expelled miners are opened in
+/// segments that can spare this many fragments or fewer.
+pub const BRAKED_SPARE: i16 = 2;
+
 /// The countdown from suspected lost to lost, in claim periods.
 pub const LOSS_PERIODS: Tick = 3;
 
@@ -61,7 +68,9 @@ pub enum Cause {
 	/// Another miner opened it: the fragment moves away from a restore target.
 	#[codec(index = 1)]
 	Target,
-	// Index 2: the holder failed a challenge for it (audit).
+	/// The chain opened it: its holder failed a challenge for it.
+	#[codec(index = 2)]
+	Challenge,
 }
 
 /// Who works on a restore order.
@@ -142,13 +151,31 @@ pub struct OrderV0 {
 	pub opened_at: u32,
 	/// How many claims of it have expired.
 	pub expiries: u8,
+	/// Who has declined it. They cannot claim it again.
+	pub declined: BoundedVec<MinerId, ConstU32<MAX_DECLINES>>,
+}
+
+impl OrderV0 {
+	/// Whether so many miners have declined it, each for itself, that it probably cannot be
+	/// restored: nobody is punished for it any more.
+	pub fn is_disputed(&self) -> bool {
+		self.declined.is_full()
+	}
 }
 
 impl Order {
 	/// An unclaimed order that is opened now.
-	pub const fn new(cause: Cause, holder: MinerId, opened: Tick, opened_at: u32) -> Self {
+	pub fn new(cause: Cause, holder: MinerId, opened: Tick, opened_at: u32) -> Self {
 		let state = OrderState::Unclaimed;
-		Self::V0(OrderV0 { state, cause, holder, opened, opened_at, expiries: 0 })
+		Self::V0(OrderV0 {
+			state,
+			cause,
+			holder,
+			opened,
+			opened_at,
+			expiries: 0,
+			declined: BoundedVec::new(),
+		})
 	}
 }
 

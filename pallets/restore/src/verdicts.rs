@@ -6,26 +6,49 @@
 use super::*;
 use frame_support::pallet_prelude::DispatchResult;
 use pallet_planaria_support::{Clock, Custody, Fragments, SegmentInfo, Standing};
-use planaria_primitives::{FragmentId, SegmentId};
+use planaria_primitives::{FragmentId, MinerId, SegmentId, segment::bit};
 
 impl<T: Config> Pallet<T> {
+	/// How many fragments of the segment are present.
+	pub fn present(segment: SegmentId, info: &SegmentInfo) -> u8 {
+		info.present(Self::standing, Self::missing(segment, info))
+	}
+
 	/// How many more fragments of the segment could be missing.
-	pub fn spare(info: &SegmentInfo) -> i16 {
-		info.spare(Self::standing)
+	pub fn spare(segment: SegmentId, info: &SegmentInfo) -> i16 {
+		info.spare(Self::standing, Self::missing(segment, info))
+	}
+
+	/// The fragments under restoration that their holders do not have.
+	fn missing(segment: SegmentId, info: &SegmentInfo) -> u64 {
+		if info.segment.restoring == 0 { 0 } else { Missing::<T>::get(segment) }
+	}
+
+	/// Whether `check_segment` would change anything.
+	pub fn is_misjudged(segment: SegmentId) -> bool {
+		let Some(info) = Self::judged(segment) else { return false };
+		let restorable = Self::spare(segment, &info) >= 0;
+		match Verdicts::<T>::get(segment) {
+			None => !restorable,
+			Some(Verdict::Suspected { deadline }) => restorable || T::Clock::now() > deadline,
+			Some(Verdict::Lost { .. }) => {
+				restorable || Self::to_vacate(segment, &info).next().is_some()
+			},
+		}
+	}
+
+	/// The segment, if it is judged: not while it was never whole, nor once its file is gone.
+	fn judged(segment: SegmentId) -> Option<SegmentInfo> {
+		T::Fragments::get(segment).filter(|info| {
+			info.state.is_alive() && info.segment.confirmed_count() == info.segment.fragments()
+		})
 	}
 
 	/// Judges the segment by the fragments that are present now.
-	///
-	/// Nothing happens while the segment was never whole, and once its file is gone.
 	pub(crate) fn evaluate(segment: SegmentId) -> DispatchResult {
-		let Some(info) = T::Fragments::get(segment).filter(|info| info.state.is_alive()) else {
-			return Ok(());
-		};
-		if info.segment.confirmed_count() < info.segment.fragments() {
-			return Ok(());
-		}
+		let Some(info) = Self::judged(segment) else { return Ok(()) };
 		let now = T::Clock::now();
-		let restorable = Self::spare(&info) >= 0;
+		let restorable = Self::spare(segment, &info) >= 0;
 		match Verdicts::<T>::get(segment) {
 			None if restorable => (),
 			None => {
@@ -61,16 +84,25 @@ impl<T: Config> Pallet<T> {
 	/// A miner that leaves and still serves keeps what others are to copy from it: it is needed
 	/// to restore the rest.
 	fn vacate(segment: SegmentId, info: &SegmentInfo) -> DispatchResult {
-		for index in (0..info.segment.fragments()).filter(|i| info.segment.is_restoring(*i)) {
-			let fragment = FragmentId { segment, index };
-			let Some(holder) = info.segment.holder(index) else { continue };
-			let copied = Self::standing(holder) == Some(Standing::Leaving { expelled: false })
-				&& Orders::<T>::get(fragment).is_some_and(|order| order.cause == Cause::Target);
-			if !copied {
-				T::Custody::hand_over(fragment, None)?;
-				Self::deposit_event(Event::FragmentVacated { fragment, from: holder });
-			}
+		for (fragment, from) in Self::to_vacate(segment, info) {
+			T::Custody::hand_over(fragment, None)?;
+			Self::deposit_event(Event::FragmentVacated { fragment, from });
 		}
 		Ok(())
+	}
+
+	fn to_vacate(
+		segment: SegmentId,
+		info: &SegmentInfo,
+	) -> impl Iterator<Item = (FragmentId, MinerId)> {
+		let missing = Self::missing(segment, info);
+		let restoring = (0..info.segment.fragments()).filter(|i| info.segment.is_restoring(*i));
+		let held = restoring.filter_map(move |index| {
+			Some((FragmentId { segment, index }, info.segment.holder(index)?))
+		});
+		held.filter(move |(fragment, holder)| {
+			let leaves = Self::standing(*holder) == Some(Standing::Leaving { expelled: false });
+			!leaves || missing & bit(fragment.index) != 0
+		})
 	}
 }

@@ -19,6 +19,8 @@ pub trait WeightInfo {
 	fn claim(n: u32) -> Weight;
 	/// `give_back` with `n` fragments.
 	fn give_back(n: u32) -> Weight;
+	/// `decline` with `n` fragments.
+	fn decline(n: u32) -> Weight;
 	/// `cancel`.
 	fn cancel() -> Weight;
 	/// `ready` with `n` fragments, which replace a full batch.
@@ -35,6 +37,8 @@ pub trait WeightInfo {
 	fn tidy(n: u32) -> Weight;
 	/// `set_params`.
 	fn set_params() -> Weight;
+	/// The chain opens an order for a fragment of a segment of which all others are restoring.
+	fn open_challenged() -> Weight;
 	/// A segment of `f` fragments, all of them claimed, is removed.
 	fn on_segment_removed(f: u32) -> Weight;
 	/// A tick of the agenda without its tasks.
@@ -58,9 +62,9 @@ fn weigh(db: RuntimeDbWeight, micros: u64, reads: u64, writes: u64) -> Weight {
 struct Estimate(RuntimeDbWeight);
 
 impl Estimate {
-	/// The segment and its file, the standing of 64 holders, the verdict.
+	/// The segment and its file, the standing of 64 holders, what is missing, the verdict.
 	fn evaluate(&self) -> Weight {
-		weigh(self.0, 30, 68, 1).saturating_add(weigh(self.0, 5, SCHEDULE.0, SCHEDULE.1))
+		weigh(self.0, 30, 69, 1).saturating_add(weigh(self.0, 5, SCHEDULE.0, SCHEDULE.1))
 	}
 
 	/// Segment, file, order, claim, ban, ledger, task.
@@ -90,7 +94,8 @@ impl Estimate {
 
 	fn open(&self, n: u32) -> Weight {
 		let item = self.claim().saturating_add(self.evaluate());
-		let item = item.saturating_add(weigh(self.0, 20, 3, 3));
+		// The brake, and what the verdict reads, once more from memory.
+		let item = item.saturating_add(weigh(self.0, 60, 6, 4));
 		self.call().saturating_add(item.saturating_mul(n.into()))
 	}
 
@@ -103,8 +108,12 @@ impl Estimate {
 		self.call().saturating_add(weigh(self.0, 25, 5, 3).saturating_mul(n.into()))
 	}
 
+	fn open_challenged(&self) -> Weight {
+		weigh(self.0, 40, 5, 4).saturating_add(self.evaluate())
+	}
+
 	fn cancel(&self) -> Weight {
-		let change = weigh(self.0, 30, 4, 3).saturating_add(self.expire());
+		let change = weigh(self.0, 30, 5, 4).saturating_add(self.expire());
 		self.call()
 			.saturating_add(self.verify())
 			.saturating_add(change)
@@ -113,7 +122,7 @@ impl Estimate {
 
 	fn ready(&self, n: u32) -> Weight {
 		let replaced = weigh(self.0, 10, 1, 1).saturating_mul(64).saturating_add(self.asked());
-		let item = weigh(self.0, 30, 68, 1);
+		let item = weigh(self.0, 30, 69, 1);
 		self.call()
 			.saturating_add(weigh(self.0, 20, 2, 2))
 			.saturating_add(replaced)
@@ -126,7 +135,7 @@ impl Estimate {
 	}
 
 	fn report(&self, p: u32, n: u32) -> Weight {
-		let item = weigh(self.0, 25, 3, 3)
+		let item = weigh(self.0, 25, 4, 4)
 			.saturating_add(self.hand_over())
 			.saturating_add(self.evaluate());
 		let proof = self.verify().saturating_add(weigh(self.0, 20, 2, 2));
@@ -147,7 +156,7 @@ impl Estimate {
 
 	fn tidy(&self, n: u32) -> Weight {
 		let item =
-			weigh(self.0, 30, 6, 3).saturating_add(self.expire()).saturating_add(self.evaluate());
+			weigh(self.0, 30, 7, 4).saturating_add(self.expire()).saturating_add(self.evaluate());
 		self.call().saturating_add(item.saturating_mul(n.into()))
 	}
 
@@ -156,7 +165,7 @@ impl Estimate {
 	}
 
 	fn on_segment_removed(&self, f: u32) -> Weight {
-		weigh(self.0, 5, 1, 1).saturating_add(weigh(self.0, 20, 3, 3).saturating_mul(f.into()))
+		weigh(self.0, 5, 2, 2).saturating_add(weigh(self.0, 20, 3, 3).saturating_mul(f.into()))
 	}
 
 	fn agenda_tick(&self) -> Weight {
@@ -183,6 +192,9 @@ macro_rules! weight_info {
 		fn give_back(n: u32) -> Weight {
 			Estimate($db).give_back(n)
 		}
+		fn decline(n: u32) -> Weight {
+			Estimate($db).give_back(n)
+		}
 		fn cancel() -> Weight {
 			Estimate($db).cancel()
 		}
@@ -206,6 +218,9 @@ macro_rules! weight_info {
 		}
 		fn set_params() -> Weight {
 			Estimate($db).set_params()
+		}
+		fn open_challenged() -> Weight {
+			Estimate($db).open_challenged()
 		}
 		fn on_segment_removed(f: u32) -> Weight {
 			Estimate($db).on_segment_removed(f)

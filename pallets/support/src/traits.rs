@@ -175,6 +175,55 @@ impl<AccountId, Balance: Default> Collateral<AccountId, Balance> for () {
 	}
 }
 
+/// Whether too much data turned absent lately to restore it all.
+pub trait Brake {
+	/// Whether the brake is engaged.
+	fn is_engaged() -> bool;
+}
+
+impl Brake for () {
+	fn is_engaged() -> bool {
+		false
+	}
+}
+
+/// Changes the standing of a miner that does not do what it should.
+///
+/// Each fails where the miner is not registered or its standing does not allow it, and then changes
+/// nothing.
+pub trait Discipline {
+	/// Gives the miner no new data and no rewards, until it is reinstated.
+	fn suspend(miner: MinerId) -> DispatchResult;
+
+	/// Ends a suspension.
+	fn reinstate(miner: MinerId) -> DispatchResult;
+
+	/// Marks the miner absent, whenever it was last seen: others may restore what it holds, until
+	/// its next duty.
+	fn absent(miner: MinerId) -> DispatchResult;
+
+	/// Has the miner leave against its will. Fails while the brake is engaged.
+	fn expel(miner: MinerId) -> DispatchResult;
+}
+
+impl Discipline for () {
+	fn suspend(_: MinerId) -> DispatchResult {
+		Ok(())
+	}
+
+	fn reinstate(_: MinerId) -> DispatchResult {
+		Ok(())
+	}
+
+	fn absent(_: MinerId) -> DispatchResult {
+		Ok(())
+	}
+
+	fn expel(_: MinerId) -> DispatchResult {
+		Ok(())
+	}
+}
+
 /// Lets duty calls in: free of charge for the miner whose duty it is, and for nobody else.
 ///
 /// A pallet has `authorize` check the call in `#[pallet::authorize]`, and calls `enter` first
@@ -296,24 +345,27 @@ impl SegmentInfo {
 	}
 
 	/// Present fragments: confirmed, held by a miner that serves, and not under restoration unless
-	/// they are moving away from a miner that leaves and still serves.
-	pub fn present(&self, standing: impl Fn(MinerId) -> Option<Standing>) -> u8 {
+	/// they are only moving away from a miner that leaves.
+	///
+	/// `missing` are the fragments, bit by bit, that are under restoration because their holders do
+	/// not have them: they are not present, even if the holder leaves and still serves.
+	pub fn present(&self, standing: impl Fn(MinerId) -> Option<Standing>, missing: u64) -> u8 {
 		let mut present = 0;
 		for index in (0..self.segment.fragments()).filter(|i| self.segment.is_confirmed(*i)) {
 			let standing = self.segment.holder(index).and_then(&standing);
-			let restoring = self.segment.restoring & bit(index) != 0;
-			let leaving = standing == Some(Standing::Leaving { expelled: false });
-			if standing.is_some_and(Standing::serves) && (!restoring || leaving) {
-				present += 1;
-			}
+			present += u8::from(match standing {
+				Some(standing) if !self.segment.is_restoring(index) => standing.serves(),
+				Some(Standing::Leaving { expelled: false }) => missing & bit(index) == 0,
+				_ => false,
+			});
 		}
 		present
 	}
 
 	/// How many more fragments could be missing before the segment cannot be restored; negative
 	/// where it cannot.
-	pub fn spare(&self, standing: impl Fn(MinerId) -> Option<Standing>) -> i16 {
-		i16::from(self.present(standing)) - i16::from(self.spec.data())
+	pub fn spare(&self, standing: impl Fn(MinerId) -> Option<Standing>, missing: u64) -> i16 {
+		i16::from(self.present(standing, missing)) - i16::from(self.spec.data())
 	}
 }
 
@@ -353,6 +405,26 @@ impl Custody for () {
 
 	fn set_lost(_: SegmentId, _: bool) -> DispatchResult {
 		Ok(())
+	}
+}
+
+/// Opens restore orders on the chain's own account.
+pub trait OpenOrder {
+	/// Opens an order for a fragment whose holder failed a challenge: anyone but the holder may
+	/// claim it. Where one is open because the holder leaves, it is no longer only a copy.
+	fn open(fragment: FragmentId) -> DispatchResult;
+
+	/// The weight of that.
+	fn weight() -> Weight;
+}
+
+impl OpenOrder for () {
+	fn open(_: FragmentId) -> DispatchResult {
+		Ok(())
+	}
+
+	fn weight() -> Weight {
+		Weight::zero()
 	}
 }
 

@@ -75,7 +75,6 @@ impl pallet_planaria_files::Config for Runtime {
 	type MaxAgendaWeight = AgendaWeight;
 	type MaxBatch = ConstU32<128>;
 	type MaxFilesPerTick = ConstU32<64>;
-	type MinerDirectory = Miners;
 	type MinerLedger = Miners;
 	type OnSegmentRemoved = Restore;
 	type RuntimeHoldReason = RuntimeHoldReason;
@@ -88,6 +87,7 @@ impl pallet_planaria_restore::Config for Runtime {
 	type AgendaWeight = AgendaWeight;
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = crate::benchmarks::Helper;
+	type Brake = Miners;
 	type Clock = Clock;
 	type Collateral = Miners;
 	type Currency = Balances;

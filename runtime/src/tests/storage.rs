@@ -4,13 +4,16 @@
 //! A file's life on the whole chain: the pallets together, in blocks with all their hooks.
 
 use super::{network::*, *};
-use crate::{Balances, Clock, Miners, Restore, RuntimeEvent, RuntimeHoldReason};
+use crate::{
+	Balances, Clock, Miners, Restore, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin, queries,
+};
 use frame_support::traits::fungible::InspectHold;
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore::{self as restore, OrderState, SEED_DELAY};
-use pallet_planaria_support::{Clock as _, FileState, MinerDirectory as _, Standing};
+use pallet_planaria_support::{Clock as _, Discipline, FileState, MinerDirectory as _, Standing};
 use planaria_primitives::{FragmentId, FragmentProof, MinerId};
+use planaria_runtime_api::{MinerStanding, OrderCause, SegmentClaim, VerdictStatus};
 
 fn state(fragment: FragmentId) -> Option<OrderState> {
 	restore::Orders::<Runtime>::get(fragment).map(|order| order.state)
@@ -258,5 +261,98 @@ fn what_an_absent_miner_holds_is_restored_and_it_comes_back_without() {
 		});
 		assert_eq!(standing(0), Some(Standing::Serving));
 		assert_eq!((load(0).held, file.holder(0)), (0, Some(3)));
+	});
+}
+
+/// Whatever has a deadline waits for the clock.
+#[test]
+fn nothing_expires_while_the_tick_stands() {
+	on_network(|chain| {
+		let file = TestFile::stored(chain, 1, [0, 1, 2]);
+		let pending = chain.block(|| {
+			let file = TestFile::order(2);
+			file.place([0, 1, 2]);
+			file
+		});
+		let fragments = [file.fragment(0), file.fragment(1)];
+		chain.block(|| {
+			apply_ok(open(0, &fragments[..1]));
+			apply_ok(open(1, &fragments[1..]));
+			apply_ok(claim(3, &fragments[..1]));
+		});
+		let claimed = state(fragments[0]);
+		let verdict = restore::Verdicts::<Runtime>::get(fragments[0].segment);
+		assert!(matches!(verdict, Some(restore::Verdict::Suspected { .. })));
+
+		pallet_planaria_clock::Pallet::<Runtime>::set_running(RuntimeOrigin::root(), false)
+			.unwrap();
+		chain.blocks(1);
+		let now = Clock::now();
+		let longest = [
+			restore::Parameters::<Runtime>::get().claim_period * restore::LOSS_PERIODS,
+			miners::Parameters::<Runtime>::get().absent_after,
+			files::Parameters::<Runtime>::get().order_timeout,
+		];
+		chain.blocks(longest.into_iter().max().unwrap() + 10);
+		assert_eq!(Clock::now(), now);
+		assert_eq!(state(fragments[0]), claimed);
+		assert_eq!(restore::Verdicts::<Runtime>::get(fragments[0].segment), verdict);
+		assert_eq!(pending.state(), Some(FileState::Pending));
+		assert_eq!(stake(3), COLLATERAL);
+		let mark = miners::Call::mark_absent { miner: MinerId(0) };
+		chain.block(|| assert!(apply(&signed(&OWNER.pair(), mark)).unwrap().is_err()));
+		// What has no deadline goes on: the claimer restores in its own time.
+		restore_fragment(chain, &file, 3, 0);
+
+		pallet_planaria_clock::Pallet::<Runtime>::set_running(RuntimeOrigin::root(), true).unwrap();
+		chain.blocks(files::Parameters::<Runtime>::get().order_timeout + 2);
+		assert_eq!(pending.state(), None);
+	});
+}
+
+#[test]
+fn the_apis_show_who_restores_what() {
+	on_network(|chain| {
+		let file = TestFile::stored(chain, 1, [0, 1, 2]);
+		let fragments = vec![file.fragment(0), file.fragment(1)];
+		chain.block(|| apply_ok(open(0, &fragments[..1])));
+		chain.block(|| apply_ok(claim(3, &fragments[..1])));
+		let records = || -> Vec<_> {
+			queries::records(fragments.clone()).into_iter().map(Option::unwrap).collect()
+		};
+		let (_, deadline) = state(fragments[0]).unwrap().claim().unwrap();
+		let claim = |ready| SegmentClaim { index: 0, by: MinerId(3), deadline, ready };
+		for record in records() {
+			assert_eq!(record.claims, [claim(false)]);
+			assert_eq!((record.spare, record.verdict), (0, None));
+		}
+		let by: Vec<_> = records().iter().map(|record| record.claimed_by()).collect();
+		assert_eq!(by, [Some(MinerId(3)), None]);
+		chain.block(|| apply_duty(&ready(3, &fragments[..1])));
+		assert_eq!(records()[1].claims, [claim(true)]);
+		chain.block(|| apply_duty(&ready(3, &[])));
+
+		let orders = queries::orders(None, 10);
+		assert_eq!(orders.len(), 1);
+		assert_eq!((orders[0].cause, orders[0].declines), (OrderCause::Broken, 0));
+		chain.block(|| {
+			let fragments = fragments[..1].to_vec().try_into().unwrap();
+			apply_ok(signed(&hot_pair(3), restore::Call::decline { fragments }));
+		});
+		let orders = queries::orders(None, 10);
+		assert_eq!((orders[0].declines, orders[0].disputed), (1, false));
+		assert_eq!(records()[0].claims, []);
+
+		chain.block(|| apply_ok(open(1, &fragments[1..])));
+		let record = &records()[0];
+		assert_eq!(record.spare, -1);
+		assert!(matches!(record.verdict, Some(VerdictStatus::Suspected { .. })));
+		let network = queries::network();
+		assert_eq!((network.miners, network.braked), (4, false));
+		// A third of everything turns absent.
+		<Miners as Discipline>::absent(MinerId(2)).unwrap();
+		assert!(queries::network().braked);
+		let status = queries::miner(MinerId(2)).unwrap();
+		assert_eq!((status.standing, status.since), (MinerStanding::Absent, Clock::now()));
 	});
 }

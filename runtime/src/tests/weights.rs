@@ -15,7 +15,8 @@ use frame_support::{BoundedVec, dispatch::DispatchClass, traits::IntegrityTest};
 use pallet_planaria_files as files;
 use pallet_planaria_restore as restore;
 use pallet_planaria_support::Clock as _;
-use planaria_primitives::{FileIndex, FragmentId, SegmentId};
+use planaria_primitives::{FileIndex, FragmentId, MinerId, SegmentId};
+use sp_runtime::transaction_validity::InvalidTransaction;
 
 #[test]
 fn every_pallet_fits_its_settings() {
@@ -74,11 +75,59 @@ fn full_agendas_leave_room_for_duties_and_transactions() {
 	});
 }
 
+/// The largest duties of a miner, signed by its hot key: nothing in them is so, which costs as much.
+fn largest_duties(miner: u32) -> [RuntimeCall; 2] {
+	let (miner, anchor, signature) = (MinerId(miner), 1, None);
+	let fragment = |n| FragmentId { segment: SegmentId(1_000 + n), index: 0 };
+	let items = BoundedVec::truncate_from((0..128).map(fragment).collect());
+	let ready = (0..restore::MAX_READY.into()).map(fragment).collect();
+	let fragments = BoundedVec::truncate_from(ready);
+	[
+		files::Call::confirm { miner, anchor, items, signature: None }.into(),
+		restore::Call::ready { miner, anchor, fragments, signature }.into(),
+	]
+}
+
+#[test]
+fn a_block_of_full_agendas_and_full_duties_stays_inside_its_limits() {
+	network::on_network(|chain| {
+		fill_agendas();
+		chain.begin();
+		let mut duties = 0;
+		let refused = 'full: loop {
+			for miner in 0..4 {
+				for duty in largest_duties(miner) {
+					match network::apply(&network::signed(&network::hot_pair(miner), duty)) {
+						Ok(done) => done.unwrap(),
+						Err(refused) => break 'full refused,
+					}
+					duties += 1;
+				}
+			}
+		};
+		assert_eq!(refused, InvalidTransaction::ExhaustsResources.into());
+		// Every miner got its turn.
+		assert!(duties >= 8, "{duties}");
+		let used = System::block_weight().total();
+		assert!(used.all_lte(BLOCK_WEIGHT), "{used} of {BLOCK_WEIGHT}");
+
+		// It was full, so the next tick waits for a block that is not.
+		let now = Clock::now();
+		chain.end();
+		chain.begin();
+		assert_eq!(Clock::now(), now);
+		chain.end();
+		chain.begin();
+		assert_eq!(Clock::now(), now + 1);
+		chain.end();
+	});
+}
+
 /// The clock counts a block as full that has no room for the largest duty: it must not be larger.
 #[test]
 fn no_duty_is_heavier_than_the_headroom() {
 	use frame_support::dispatch::GetDispatchInfo;
-	use planaria_primitives::{FragmentProof, MinerId};
+	use planaria_primitives::FragmentProof;
 	let headroom = <Runtime as pallet_planaria_clock::Config>::Headroom::get();
 	let (miner, anchor, signature) = (MinerId(0), 1, None);
 	let fragment = FragmentId { segment: SegmentId(0), index: 0 };

@@ -7,13 +7,14 @@ use super::{network::*, *};
 use crate::{Restore, offchain};
 use codec::Decode;
 use pallet_planaria_files as files;
+use pallet_planaria_miners as miners;
 use pallet_planaria_restore as restore;
 use pallet_planaria_support::Clock as _;
 use planaria_primitives::{
 	FragmentId, MinerId,
 	mailbox::{
-		DONE, Done, JobKind, LAST, MAX_VALUE_LEN, MEMORY, ProofItem, Proofs, VERSION, WANTED,
-		Wanted, pack, proofs_key, unpack,
+		Chore, DONE, Done, JobKind, LAST, MAX_VALUE_LEN, MEMORY, ProofItem, Proofs, VERSION,
+		WANTED, Wanted, pack, proofs_key, unpack,
 	},
 };
 use sp_core::offchain::{
@@ -262,5 +263,100 @@ fn the_worker_takes_over_what_another_miner_lost() {
 		assert_eq!(submitted.len(), 1);
 		assert_eq!(file.holder(0), Some(ME));
 		assert_eq!((load(ME).claims, load(ME).fragments), (0, 1));
+	});
+}
+
+/// What the worker submits next besides that it is alive, and a block with it.
+fn calls(node: &mut Node) -> Vec<RuntimeCall> {
+	let submitted = node.advance().into_iter().map(|extrinsic| extrinsic.function);
+	let alive =
+		|call: &RuntimeCall| matches!(call, RuntimeCall::Miners(miners::Call::alive { .. }));
+	submitted.filter(|call| !alive(call)).collect()
+}
+
+/// Has this node do the chore, in whatever block its turn comes.
+fn do_chore(node: &mut Node, chore: Chore) -> RuntimeCall {
+	node.done(&Done { chores: vec![chore], ..Default::default() });
+	let done = (0..100).find_map(|_| calls(node).pop());
+	done.unwrap_or_else(|| panic!("{chore:?} is not done"))
+}
+
+#[test]
+fn the_worker_does_what_is_due_for_the_network() {
+	in_a_node(|node, file| {
+		let (gone, leaving) = (MinerId(0), MinerId(1));
+		let segment = file.fragment(0).segment;
+		let all = [
+			Chore::MarkAbsent(gone),
+			Chore::ExpelAbsent(gone),
+			Chore::Finish(leaving),
+			Chore::CheckSegment(segment),
+			Chore::Tidy(file.fragment(0)),
+		];
+		// Nothing is due.
+		node.done(&Done { chores: all.to_vec(), ..Default::default() });
+		for _ in 0..20 {
+			assert_eq!(calls(node), []);
+		}
+
+		let params = miners::Parameters::<Runtime>::get();
+		node.chain.blocks(params.absent_after);
+		let call = do_chore(node, all[0]);
+		assert_eq!(call, miners::Call::mark_absent { miner: gone }.into());
+		let call = do_chore(node, Chore::MarkAbsent(leaving));
+		assert_eq!(call, miners::Call::mark_absent { miner: leaving }.into());
+
+		// Of two out of three too many are away, which nobody has judged.
+		let call = do_chore(node, all[3]);
+		assert_eq!(call, restore::Call::check_segment { segment }.into());
+		assert!(restore::Verdicts::<Runtime>::contains_key(segment));
+
+		// One is back: its order is void once nobody claims it.
+		node.chain.block(|| {
+			apply_ok(open(ME, &[file.fragment(0)]));
+			let give_back =
+				restore::Call::give_back { fragments: vec![file.fragment(0)].try_into().unwrap() };
+			apply_ok(signed(&hot_pair(ME), give_back));
+			apply_ok(signed(
+				&stash_pair(0),
+				miners::Call::alive { miner: gone, anchor: anchor(), signature: None },
+			));
+		});
+		let call = do_chore(node, all[4]);
+		let fragments = vec![file.fragment(0)].try_into().unwrap();
+		assert_eq!(call, restore::Call::tidy { fragments }.into());
+		assert_eq!(restore::Orders::<Runtime>::iter().count(), 0);
+
+		// The other one has stayed away for too long, and the brake has let go.
+		node.chain.blocks(params.absent_max.max(2 * params.brake_window));
+		let call = do_chore(node, Chore::ExpelAbsent(leaving));
+		assert_eq!(call, miners::Call::expel_absent { miner: leaving }.into());
+		node.chain.block(|| apply_ok(open(ME, &[file.fragment(1)])));
+		node.chain.block(|| apply_duty(&ready(ME, &[file.fragment(1)])));
+		node.chain.blocks(restore::SEED_DELAY - 1);
+		node.chain.block(|| apply_duty(&report(ME, file.proofs(ME))));
+		let call = do_chore(node, all[2]);
+		assert_eq!(call, miners::Call::finish { miner: leaving }.into());
+	});
+}
+
+#[test]
+fn the_worker_declines_what_is_not_the_fragment() {
+	in_a_node(|node, file| {
+		let fragment = file.fragment(0);
+		node.chain.block(|| apply_ok(open(0, &[fragment])));
+		node.done(&Done { found: vec![fragment], ..Default::default() });
+		assert_eq!(node.advance().len(), 1);
+		assert_eq!(load(ME).claims, 1);
+		node.done(&Done { declined: vec![fragment], ..Default::default() });
+		assert_eq!(node.advance().len(), 1);
+		assert_eq!(load(ME).claims, 0);
+		let order = restore::Orders::<Runtime>::get(fragment).unwrap();
+		assert_eq!(order.declined[..], [MinerId(ME)]);
+		// It does not ask for it again, although its engine would.
+		node.done(&Done { found: vec![fragment], ..Default::default() });
+		for _ in 0..10 {
+			assert_eq!(calls(node), []);
+		}
 	});
 }

@@ -22,12 +22,6 @@ fn a_segment_is_read_with_its_file() {
 		assert_eq!((info.spec, info.state), (record(file).spec(), FileState::Active));
 		assert_eq!((info.fragment_len(), info.segment.confirmed), (SHORT, 0b111));
 		assert_eq!(<Files as Fragments>::get(SegmentId(2)), None);
-
-		assert_eq!(Files::spare(&info), 1);
-		MockMiners::set_standing(3, Standing::Absent);
-		assert_eq!(Files::spare(&info), 0);
-		MockMiners::set_standing(4, Standing::Leaving { expelled: true });
-		assert_eq!(Files::spare(&info), -1);
 	});
 }
 

@@ -6,6 +6,7 @@
 mod absence;
 mod brake;
 mod collateral;
+mod discipline;
 mod duties;
 mod leaving;
 mod ledger;

@@ -8,7 +8,7 @@ use frame_support::dispatch::RawOrigin;
 use planaria_primitives::duty::DutyKind;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use support::{Collateral, DutyGate};
+use support::{Collateral, Discipline, DutyGate};
 
 /// Test miners 1 to 5 take part.
 const PARTIES: u8 = 5;
@@ -28,6 +28,10 @@ enum Step {
 	Duty(u8, u32),
 	MarkAbsent(u8),
 	ExpelAbsent(u8),
+	Suspend(u8),
+	Reinstate(u8),
+	Absent(u8),
+	Expel(u8),
 	Reserve(u8, u64, bool),
 	Release(u8),
 	Settle(u8),
@@ -59,6 +63,10 @@ fn step() -> impl Strategy<Value = Step> {
 		3 => (n(), 1..70u32).prop_map(|(n, age)| Duty(n, age)),
 		4 => n().prop_map(MarkAbsent),
 		3 => n().prop_map(ExpelAbsent),
+		2 => n().prop_map(Suspend),
+		2 => n().prop_map(Reinstate),
+		1 => n().prop_map(Absent),
+		1 => n().prop_map(Expel),
 		12 => (n(), 1..30 * GIB, any::<bool>()).prop_map(|(n, bytes, claim)| Reserve(n, bytes, claim)),
 		2 => n().prop_map(Release),
 		8 => n().prop_map(Settle),
@@ -125,6 +133,10 @@ impl Model {
 			},
 			MarkAbsent(n) => drop(Miners::mark_absent(by(somebody()), id(n)?).ok()?),
 			ExpelAbsent(n) => drop(Miners::expel_absent(by(somebody()), id(n)?).ok()?),
+			Suspend(n) => <Miners as Discipline>::suspend(id(n)?).ok()?,
+			Reinstate(n) => Miners::reinstate(id(n)?).ok()?,
+			Absent(n) => <Miners as Discipline>::absent(id(n)?).ok()?,
+			Expel(n) => <Miners as Discipline>::expel(id(n)?).ok()?,
 			Reserve(n, bytes, claim) => {
 				let purpose = if claim { Purpose::Claim } else { Purpose::Placement };
 				let id = id(n)?;

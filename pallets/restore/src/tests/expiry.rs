@@ -5,7 +5,7 @@
 
 use super::{each, lean, standard};
 use crate::{AgendaTasks, Bans, Error, Event, MAX_DOUBLINGS, OrderState, Params, mock::*};
-use frame_support::{assert_noop, assert_ok, traits::OnPoll, weights::WeightMeter};
+use frame_support::{assert_noop, assert_ok, dispatch::Pays, traits::OnPoll, weights::WeightMeter};
 use pallet_planaria_support::{FileState, Standing};
 use planaria_primitives::{FragmentId, MinerId};
 
@@ -70,6 +70,29 @@ fn anybody_ends_it_by_tidying_up_once() {
 		next_block();
 		assert_eq!(collateral(9), FULL - PENALTY);
 		assert_noop!(Restore::tidy(by(5), list([])), Error::<Test>::NoItems);
+	});
+}
+
+#[test]
+fn tidying_up_is_free_where_all_of_it_was_due() {
+	execute(|| {
+		let files = standard(2);
+		let fragments = each(&files, 1);
+		let both = || list([fragments[0], fragments[1]]);
+		assert_ok!(Restore::open(by(1), both()));
+		assert_ok!(Restore::claim(by(20), list([fragments[0]])));
+		let untidy = || [0, 1].map(|n| Restore::is_untidy(fragments[n]));
+		assert_eq!(untidy(), [false, false]);
+		blocks_without_agenda(PERIOD + 1);
+		assert_eq!(untidy(), [true, false]);
+		let info = Restore::tidy(by(5), both()).expect("one was due");
+		assert_eq!((info.pays_fee, untidy()), (Pays::Yes, [false, false]));
+
+		assert_ok!(Restore::claim(by(21), both()));
+		blocks_without_agenda(PERIOD + 1);
+		assert_eq!(untidy(), [true, true]);
+		let info = Restore::tidy(by(5), both()).expect("both were due");
+		assert_eq!((info.pays_fee, untidy()), (Pays::No, [false, false]));
 	});
 }
 

@@ -3,8 +3,11 @@
 
 //! Tests, by concern.
 
+mod braked;
 mod cancel;
+mod challenge;
 mod claim;
+mod decline;
 mod expiry;
 mod open;
 mod ready;

@@ -6,7 +6,7 @@
 use super::standard;
 use crate::{AgendaTasks, Bans, Batches, Event, Orders, mock::*};
 use frame_support::BoundedVec;
-use pallet_planaria_support::{Clock, FileState, Standing};
+use pallet_planaria_support::{Clock, FileState, OpenOrder, Standing};
 use planaria_primitives::{CodingParams, FragmentId, FragmentProof, MinerId, sampling};
 use proptest::{
 	prelude::*,
@@ -33,6 +33,22 @@ enum Step {
 	GiveBack {
 		claimer: Index,
 		take: usize,
+	},
+	Decline {
+		claimer: Index,
+		take: usize,
+	},
+	/// Some miners that hold nothing claim the order and decline it, one after the other.
+	Dispute {
+		order: Index,
+		miners: u32,
+	},
+	/// The chain found that the holder does not have this fragment.
+	Challenge {
+		fragment: Index,
+	},
+	Brake {
+		engaged: bool,
 	},
 	Cancel {
 		order: Index,
@@ -79,7 +95,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 		6 => Just(Standing::Serving),
 		1 => Just(Standing::Suspended),
 		6 => Just(Standing::Absent),
-		1 => Just(Standing::Leaving { expelled: false }),
+		3 => Just(Standing::Leaving { expelled: false }),
 		1 => Just(Standing::Leaving { expelled: true }),
 	];
 	let step = prop_oneof![
@@ -88,6 +104,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 		30 => (0..MINERS, some()).prop_map(|(by, orders)| Step::Claim { by, orders }),
 		5 => (any::<Index>(), 0..3usize)
 			.prop_map(|(claimer, take)| Step::GiveBack { claimer, take }),
+		8 => (any::<Index>(), 0..3usize)
+			.prop_map(|(claimer, take)| Step::Decline { claimer, take }),
+		3 => (any::<Index>(), 1..5u32)
+			.prop_map(|(order, miners)| Step::Dispute { order, miners }),
+		4 => any::<Index>().prop_map(|fragment| Step::Challenge { fragment }),
+		3 => any::<bool>().prop_map(|engaged| Step::Brake { engaged }),
 		5 => (any::<Index>(), prop::bool::weighted(0.8))
 			.prop_map(|(order, right)| Step::Cancel { order, right }),
 		25 => (any::<Index>(), 0..6usize)
@@ -145,13 +167,40 @@ impl Machine {
 				}
 			},
 			Step::Claim { by, orders } => {
-				let _ = Restore::claim(self::by(*by), pick(orders));
+				let orders = pick(orders);
+				// What is said beforehand holds, wherever room and limits allow it.
+				let may = |fragment: &FragmentId| may_take(*by, *fragment).is_ok();
+				let taken =
+					orders.first().is_some_and(may) && miner(*by).standing == Standing::Serving;
+				let claimed = Restore::claim(self::by(*by), orders.clone());
+				if let (true, Some(first)) = (taken, orders.first()) {
+					assert_eq!(claimed, Ok(()));
+					let claim = Orders::<Test>::get(first).and_then(|order| order.state.claim());
+					assert_eq!(claim.map(|(miner, _)| miner), Some(MinerId(*by)));
+				}
 			},
 			Step::GiveBack { claimer, take } => {
 				let Some(miner) = one_of(claimer, claimers()) else { return };
 				let claims = claims(miner, *take);
 				let _ = Restore::give_back(by(miner.0), BoundedVec::truncate_from(claims));
 			},
+			Step::Decline { claimer, take } => {
+				let Some(miner) = one_of(claimer, claimers()) else { return };
+				let claims = claims(miner, *take);
+				let _ = Restore::decline(by(miner.0), BoundedVec::truncate_from(claims));
+			},
+			Step::Dispute { order, miners } => {
+				let orders = Orders::<Test>::iter_keys().collect();
+				let Some(fragment) = one_of(order, orders) else { return };
+				for miner in 12..12 + miners {
+					let _ = Restore::claim(by(miner), list([fragment]));
+					let _ = Restore::decline(by(miner), list([fragment]));
+				}
+			},
+			Step::Challenge { fragment } => {
+				let _ = <Restore as OpenOrder>::open(*fragment.get(&self.fragments()));
+			},
+			Step::Brake { engaged } => Engaged::put(engaged),
 			Step::Cancel { order, right } => self.cancel(order, *right),
 			Step::Ready { claimer, take } => {
 				let Some(miner) = one_of(claimer, claimers()) else { return };
@@ -313,8 +362,11 @@ fn everything_happens() {
 		"FragmentVacated",
 		"GivenBack",
 		"ItemFailed",
+		"NothingToCopy",
 		"OrderCancelled",
 		"OrderClaimed",
+		"OrderDeclined",
+		"OrderDisputed",
 		"OrderOpened",
 		"OrderVoided",
 		"ReportFailed",

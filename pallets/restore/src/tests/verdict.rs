@@ -5,7 +5,7 @@
 
 use super::{lean, standard};
 use crate::{Error, Event, LOSS_PERIODS, OrderState, Verdict, Verdicts, mock::*};
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{assert_noop, assert_ok, dispatch::Pays};
 use pallet_planaria_support::{Clock, FileState, Standing};
 use planaria_primitives::{FragmentId, MinerId, SegmentId, sampling, segment::bit};
 
@@ -201,6 +201,30 @@ fn a_lost_segment_is_found_when_somebody_still_has_a_fragment() {
 }
 
 #[test]
+fn a_claim_goes_on_when_its_segment_is_lost_in_the_middle_of_it() {
+	execute(|| {
+		let file = lean();
+		let fragment = file.fragment(0, 0);
+		open(&file, &[0, 1]);
+		blocks(COUNTDOWN - 2);
+		assert_ok!(Restore::claim(by(9), list([fragment])));
+		assert_ok!(Restore::claim(by(8), list([file.fragment(0, 1)])));
+		ready(9, &[fragment]);
+		blocks(crate::SEED_DELAY + 1);
+		assert_eq!((file.lost(), holder(fragment)), (1, None));
+		events();
+		report(9, proofs(9, &[&file]));
+		assert_eq!((file.lost(), holder(fragment)), (0, Some(MinerId(9))));
+		let restored = Event::FragmentRestored { fragment, from: None, to: MinerId(9) };
+		let segment = fragment.segment;
+		assert_eq!(events(), [restored, Event::SegmentFound { segment }]);
+		// The other has its claim to the end, and pays like anybody else.
+		blocks(PERIOD);
+		assert_eq!(collateral(8), Miner::default().collateral - PENALTY);
+	});
+}
+
+#[test]
 fn a_lost_segment_is_found_when_its_holders_come_back() {
 	execute(|| {
 		let file = lean();
@@ -280,6 +304,47 @@ fn a_segment_that_was_never_whole_is_not_judged() {
 		set_standing(1, Standing::Absent);
 		assert_ok!(Restore::check_segment(by(5), segment));
 		assert!(matches!(verdict(&file), Some(Verdict::Suspected { .. })));
+	});
+}
+
+#[test]
+fn a_check_that_changes_something_is_free() {
+	execute(|| {
+		let file = lean();
+		let segment = file.fragment(0, 0).segment;
+		let check = || {
+			let due = Restore::is_misjudged(segment);
+			let info = Restore::check_segment(by(5), segment).expect("there is such a segment");
+			assert_eq!(info.pays_fee == Pays::No, due);
+			due
+		};
+		assert!(!check());
+		// Nobody is told when a miner turns absent.
+		set_standing(0, Standing::Absent);
+		set_standing(1, Standing::Absent);
+		assert!(check());
+		assert!(!check());
+		set_standing(1, Standing::Serving);
+		assert!(check());
+		assert_eq!(verdict(&file), None);
+		set_standing(1, Standing::Absent);
+		assert!(check());
+		blocks_without_agenda(COUNTDOWN);
+		assert!(!check());
+		blocks_without_agenda(1);
+		assert!(check());
+		assert_eq!(file.lost(), 1);
+		assert!(!check());
+		// What a miner that leaves still holds of it is to be taken off once it is expelled.
+		set_standing(2, Standing::Leaving { expelled: false });
+		assert_ok!(Restore::open(by(9), list([file.fragment(0, 2)])));
+		assert!(!check());
+		set_standing(2, Standing::Leaving { expelled: true });
+		assert!(check());
+		assert!(!check());
+		(0..2).for_each(|miner| set_standing(miner, Standing::Serving));
+		assert!(check());
+		assert_eq!(file.lost(), 0);
 	});
 }
 
