@@ -88,3 +88,9 @@ PREFIX=0xb3b78f30e9b952d60249b22fcdaaa76d056262a1c72cd504fff8b2729e7d63e9
 	row node/segment-value-3-fragments "$(rpc state_getStorageSize "[\"$KEY\"]")" bytes null 38 '.value == 38'
 	row node/segment-key "$(((${#KEY} - 2) / 2))" bytes null 40 '.value == 40'
 } | rows
+
+# restore/: networks of its own. Selected together, the packages share what is built already.
+"$ROOT/scripts/localnet.sh" down 2>/dev/null
+rm -rf "$WORK"
+cargo build -q --release -p planaria-node -p planaria-cli -p planaria-tests --bin planaria-bench-restore
+"$BIN/planaria-bench-restore" $((PLANARIA_PORT + 400)) | rows

@@ -127,10 +127,10 @@ get_and_compare
 
 step "4. A miner whose store is full cannot restore by itself: it opens a restore order"
 FULL=1
-"$LOCALNET" stop miner $FULL
+"$LOCALNET" stop miner-$FULL
 LOST="$(find "$(store_of $FULL)/fragments" -type f ! -name '*.side' | head -n 1)"
 printf '\x55' | dd of="$LOST" bs=1 seek=99 conv=notrunc status=none
-"$LOCALNET" start miner $FULL --capacity 1MiB
+"$LOCALNET" start miner-$FULL --capacity 1MiB
 BEFORE="$(rpc "$(node_url $FULL)" miner_status | jq .chain.fragments)"
 BEGUN=$SECONDS
 "$BIN/planaria" --url "$(node_url $FULL)" miner check >/dev/null
@@ -140,8 +140,8 @@ either() { opened || handed_over; }
 await "the order is open" 120 either
 await "another miner has claimed it, rebuilt the fragment, and proven it: the holder changed" 240 handed_over
 get_and_compare
-"$LOCALNET" stop miner $FULL
-"$LOCALNET" start miner $FULL --capacity 16GiB
+"$LOCALNET" stop miner-$FULL
+"$LOCALNET" start miner-$FULL --capacity 16GiB
 
 step "5. A miner exits: the others find its fragments, claim, copy and report them"
 LEAVER=2
@@ -157,7 +157,7 @@ await "it disconnects" 60 planaria miner finish "$LEAVER_ID" --key //Alice
 get_and_compare
 free() { planaria miner withdraw 1000 --stash "//Miner/$LEAVER"; }
 await "after the cooldown its collateral is free" 300 free
-"$LOCALNET" stop miner $LEAVER
+"$LOCALNET" stop miner-$LEAVER
 done_in "its process is stopped" "$BEGUN"
 get_and_compare
 "$BIN/planaria" file status "$INDEX"

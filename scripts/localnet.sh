@@ -3,18 +3,32 @@
 # SPDX-FileCopyrightText: The Planaria developers
 #
 # A network on this machine: validators and storage miners, each a process of its own, on 127.0.0.1
-# only. Periods are short (a claim lasts a minute and a half).
+# only. Periods are short: a claim lasts a minute, a silent miner is absent after one and a half.
 #
-# Usage: scripts/localnet.sh up [--validators 1|4] [--miners N] [--capacity SIZE]
-#        scripts/localnet.sh down            stop it and remove its data
-#        scripts/localnet.sh status          who runs, and the chain's state
-#        scripts/localnet.sh stop miner K    stop one process (also: validator K)
-#        scripts/localnet.sh start miner K [--capacity SIZE]
+# Usage: scripts/localnet.sh up [--validators 1|4] [--miners N] [--capacity SIZE] [--while PID]
+#        scripts/localnet.sh down           stop it and remove its data
+#        scripts/localnet.sh status         who runs, and the chain's state
+#        scripts/localnet.sh start NODE…    [--capacity SIZE] [--apart]
+#        scripts/localnet.sh stop NODE…     end it and wait until it has ended
+#        scripts/localnet.sh kill NODE…     end it as a power cut does
+#        scripts/localnet.sh pause NODE…    freeze it: it is there and does not answer
+#        scripts/localnet.sh resume NODE…   let it go on
+#        scripts/localnet.sh wipe NODE…     delete the store of a miner that does not run
+#
+# NODE is miner-K or validator-K, counted from 0. Miner K is registered as number K, with the stash
+# //Miner/K. Validator K answers RPC at PORT + 100 + K, miner K at PORT + 200 + K.
+#   --while    take the network down when this process has ended
+#   --apart    a node that is apart talks only to others that are: a network that is cut in two.
+#              Stopped and started without it, it joins again. Fragments cross the cut.
 #
 # Environment: PLANARIA_NET  where its data is (default: the cache directory)
 #              PLANARIA_PORT first of the 400 ports it may use (default: 21000)
 #
-# Validator K answers RPC at PORT + 100 + K, miner K at PORT + 200 + K. Miner K's stash is //Miner/K.
+# Example: see a network lose a miner and regrow what it held
+#   scripts/localnet.sh up --miners 6
+#   planaria --url ws://127.0.0.1:21100 put FILE --coding lean --key //Alice
+#   scripts/localnet.sh kill miner-2 && scripts/localnet.sh wipe miner-2
+#   planaria --url ws://127.0.0.1:21100 restore watch
 
 . "$(dirname "$0")/lib.sh"
 
@@ -27,35 +41,61 @@ VALIDATORS=1
 MINERS=5
 CAPACITY=16GiB
 COLLATERAL='1000 PLAN'
+WHILE=
+APART=
 NAMES=(alice bob charlie dave)
-# The peer id that belongs to the node key 00..01.
-BOOT_KEY=0000000000000000000000000000000000000000000000000000000000000001
-BOOTNODE="/ip4/127.0.0.1/tcp/$PORT/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"
+# Who owns something: each gives to every sixth miner, so that they need not wait for each other.
+RICH=(Alice Bob Charlie Dave Eve Ferdie)
+# The peer ids that belong to the node keys 00..01 to 00..04, the validators'.
+PEERS=(
+	12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp
+	12D3KooWHdiAxVd8uMQR1hGWXccidmfCwLqcMpGwR6QcTP6QRMuD
+	12D3KooWSCufgHzV4fCwRijfH2k3abrpAJxTKxEvN1FDuRXA2U9x
+	12D3KooWSsChzF81YDUKpe9Uk5AHV5oqAaXAcWNSPYgoLauUk4st
+)
 
-usage() { sed -n '5,19s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '5,33s/^# \{0,1\}//p' "$0"; }
 
 # Starts a process of the network and notes its id. $1: its name; the rest: its arguments.
 launch() {
-	local name="$1"
+	local name="$1" chain=dev v
 	shift
+	! is_up "$name" || die "$name runs already"
+	[ "$VALIDATORS" = 1 ] || chain=local
+	[ -z "$APART" ] || chain="$NET/apart.json"
 	mkdir -p "$NET/$name"
-	"$NODE" --base-path "$NET/$name/data" --no-mdns --no-prometheus --no-telemetry \
+	for ((v = 0; v < VALIDATORS; v++)); do
+		[ "$name" = "validator-$v" ] ||
+			set -- "$@" --bootnodes "/ip4/127.0.0.1/tcp/$((PORT + v))/p2p/${PEERS[v]}"
+	done
+	"$NODE" --chain "$chain" --base-path "$NET/$name/data" --no-mdns --no-prometheus --no-telemetry \
 		--rpc-max-connections 200 --rpc-methods unsafe --state-pruning 1024 --log "${PLANARIA_LOG:-info}" "$@" \
 		>>"$NET/$name/log" 2>&1 &
 	echo $! >"$NET/$name/pid"
 	disown
 }
 
+# The same chain under other protocol names: nodes of the one do not understand those of the other.
+write_apart() {
+	[ -e "$NET/apart.json" ] || {
+		"$NODE" export-chain-spec --chain local --raw 2>/dev/null |
+			jq '.forkId = "apart" | .protocolId = "apart"' >"$NET/apart.json.new"
+		mv "$NET/apart.json.new" "$NET/apart.json"
+	}
+}
+
 is_up() { # $1: a name
 	[ -r "$NET/$1/pid" ] && kill -0 "$(cat "$NET/$1/pid")" 2>/dev/null
 }
 
-stop_one() { # $1: a name
+# $1: a name, $2: the signal, $3: how many tenths of a second to wait before it is killed
+end() {
 	is_up "$1" || return 0
 	local pid
 	pid="$(cat "$NET/$1/pid")"
-	kill "$pid" 2>/dev/null || true
-	for _ in $(seq 100); do
+	kill "-$2" "$pid" 2>/dev/null || true
+	kill -CONT "$pid" 2>/dev/null || true
+	for _ in $(seq "$3"); do
 		kill -0 "$pid" 2>/dev/null || { rm -f "$NET/$1/pid"; return 0; }
 		sleep 0.1
 	done
@@ -64,19 +104,13 @@ stop_one() { # $1: a name
 }
 
 start_validator() { # $1: its number
-	local chain=dev
-	[ "$VALIDATORS" = 1 ] || chain=local
-	local identity=(--bootnodes "$BOOTNODE")
-	[ "$1" != 0 ] || identity=(--node-key "$BOOT_KEY")
-	launch "validator-$1" --chain "$chain" --validator "--${NAMES[$1]}" --force-authoring \
+	launch "validator-$1" --validator "--${NAMES[$1]}" --force-authoring \
 		--listen-addr "/ip4/127.0.0.1/tcp/$((PORT + $1))" --rpc-port "$((PORT + 100 + $1))" \
-		--unsafe-force-node-key-generation "${identity[@]}"
+		--node-key "$(printf '%064x' $(($1 + 1)))"
 }
 
 start_miner() { # $1: its number, $2: its capacity
-	local chain=dev
-	[ "$VALIDATORS" = 1 ] || chain=local
-	launch "miner-$1" --chain "$chain" --name "miner-$1" --bootnodes "$BOOTNODE" \
+	launch "miner-$1" --name "miner-$1" \
 		--listen-addr "/ip4/127.0.0.1/tcp/$((PORT + 10 + $1))" --rpc-port "$((PORT + 200 + $1))" \
 		--miner --store "$NET/miner-$1/store" --capacity "$2" \
 		--transfer-listen "127.0.0.1:$((PORT + 300 + $1))"
@@ -103,32 +137,56 @@ up() {
 	check_ports
 	mkdir -p "$NET"
 	printf 'VALIDATORS=%s\nMINERS=%s\n' "$VALIDATORS" "$MINERS" >"$NET/settings"
+	[ -z "$WHILE" ] || {
+		# Whatever happens to the terminal of what started it, this goes on until then.
+		(
+			trap '' INT HUP
+			while kill -0 "$WHILE" 2>/dev/null && [ -e "$NET/settings" ]; do sleep 1; done
+			exec "$0" down
+		) >/dev/null 2>&1 </dev/null &
+		disown
+	}
 	say "starting $VALIDATORS validator(s) and $MINERS miners in $NET"
 	for ((i = 0; i < VALIDATORS; i++)); do start_validator "$i"; done
 	wait_rpc "$URL" validator-0
 	for ((k = 0; k < MINERS; k++)); do start_miner "$k" "$CAPACITY"; done
-	local stash
+	local addresses=()
 	for ((k = 0; k < MINERS; k++)); do
-		stash="$("$CLI" account address --key "//Miner/$k" --json | jq -r .address)"
-		"$CLI" --url "$URL" account transfer "$stash" 10000 --key //Alice --json >/dev/null
+		addresses+=("$("$CLI" account address --key "//Miner/$k" --json | jq -r .address)")
 	done
+	give 10000 "${addresses[@]}"
 	for ((k = 0; k < MINERS; k++)); do
 		wait_rpc "ws://127.0.0.1:$((PORT + 200 + k))" "miner-$k"
 		"$CLI" --url "$URL" miner register --stash "//Miner/$k" --collateral "$COLLATERAL" \
 			--node "ws://127.0.0.1:$((PORT + 200 + k))" --json >"$NET/miner-$k/registered.json"
 	done
 	# A miner's node signs and pays for its claims with its hot key's account.
-	for hot_key in $("$CLI" --url "$URL" miner list --json | jq -r '.. | .hot_key? // empty'); do
-		"$CLI" --url "$URL" account transfer "$hot_key" 100 --key //Alice --json >/dev/null
-	done
+	mapfile -t addresses < <("$CLI" --url "$URL" miner list --json | jq -r '.. | .hot_key? // empty')
+	give 100 "${addresses[@]}"
 	say "up: planaria --url $URL miner list"
+}
+
+# Gives tokens to accounts. $1: how many; the rest: their addresses.
+give() {
+	local amount="$1" rich jobs=() job
+	shift
+	for ((rich = 0; rich < ${#RICH[@]}; rich++)); do
+		for ((i = rich + 1; i <= $#; i += ${#RICH[@]})); do
+			"$CLI" --url "$URL" account transfer "${!i}" "$amount" --key "//${RICH[rich]}" --json \
+				>/dev/null || exit 1
+		done &
+		jobs+=($!)
+	done
+	for job in "${jobs[@]}"; do wait "$job" || die "could not give tokens to the miners"; done
 }
 
 down() {
 	[ -e "$NET/settings" ] || { say "no network is up"; return; }
+	local pid jobs=()
 	for pid in "$NET"/*/pid; do
-		[ -e "$pid" ] && stop_one "$(basename "$(dirname "$pid")")"
+		[ ! -e "$pid" ] || { end "$(basename "$(dirname "$pid")")" TERM 100 & jobs+=($!); }
 	done
+	[ ${#jobs[@]} = 0 ] || wait "${jobs[@]}" || true
 	rm -rf "$NET"
 	say "down"
 }
@@ -143,34 +201,58 @@ status() {
 	"$CLI" --url "$URL" miner list
 }
 
+# $1: miner-K or validator-K
+start_one() {
+	local kind="${1%-*}" number="${1##*-}"
+	case "$kind" in
+		miner) start_miner "$number" "$CAPACITY"; wait_rpc "ws://127.0.0.1:$((PORT + 200 + number))" "$1" ;;
+		validator) start_validator "$number"; wait_rpc "ws://127.0.0.1:$((PORT + 100 + number))" "$1" ;;
+	esac
+}
+
+wipe() { # $1: a name
+	! is_up "$1" || die "$1 still runs"
+	rm -rf "${NET:?}/$1/store"
+}
+
 command="${1:-}"
 [ $# = 0 ] || shift
-what=()
+nodes=()
 while [ $# -gt 0 ]; do
 	case "$1" in
 		--validators) VALIDATORS="${2:?}"; shift ;;
 		--miners) MINERS="${2:?}"; shift ;;
 		--capacity) CAPACITY="${2:?}"; shift ;;
-		-*) usage >&2; die "unknown option: $1" ;;
-		*) what+=("$1") ;;
+		--while) WHILE="${2:?}"; shift ;;
+		--apart) APART=1 ;;
+		-h | --help) usage; exit 0 ;;
+		miner-[0-9]* | validator-[0-9]*) nodes+=("$1") ;;
+		*) usage >&2; die "unknown option or node: $1" ;;
 	esac
 	shift
 done
 case "$VALIDATORS" in 1 | 4) ;; *) die "--validators is 1 or 4" ;; esac
 case "$command" in
-	up) up ;;
-	down) down ;;
-	status) status ;;
-	stop) stop_one "${what[0]:?}-${what[1]:?}" ;;
-	start)
-		# shellcheck disable=SC1091
-		. "$NET/settings"
-		case "${what[0]:?}" in
-			miner) start_miner "${what[1]:?}" "$CAPACITY"; wait_rpc "ws://127.0.0.1:$((PORT + 200 + what[1]))" "miner-${what[1]}" ;;
-			validator) start_validator "${what[1]:?}" ;;
-			*) die "start what? miner K or validator K" ;;
-		esac
-		;;
-	-h | --help | help) usage ;;
+	up) up; exit ;;
+	down) down; exit ;;
+	status) status; exit ;;
+	-h | --help | help) usage; exit 0 ;;
+	start | stop | kill | pause | resume | wipe) ;;
 	*) usage >&2; exit 2 ;;
 esac
+[ -e "$NET/settings" ] || die "no network is up"
+[ ${#nodes[@]} -gt 0 ] || die "which node? miner-K or validator-K"
+# shellcheck disable=SC1091
+. "$NET/settings"
+[ -z "$APART" ] || write_apart
+for node in "${nodes[@]}"; do
+	[ -d "$NET/$node" ] || die "there is no $node"
+	case "$command" in
+		start) start_one "$node" ;;
+		stop) end "$node" TERM 100 ;;
+		kill) end "$node" KILL 100 ;;
+		pause) is_up "$node" && kill -STOP "$(cat "$NET/$node/pid")" || die "$node does not run" ;;
+		resume) is_up "$node" && kill -CONT "$(cat "$NET/$node/pid")" || die "$node does not run" ;;
+		wipe) wipe "$node" ;;
+	esac
+done

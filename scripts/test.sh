@@ -30,7 +30,12 @@ run_chain() {
 		"${chain_packages[@]/#/-ppallet-planaria-}" -p planaria-runtime
 }
 
-run_network() { cargo test --release --locked -p planaria-tests -- --test-threads 1 --nocapture; }
+# Selected together with the programs, the tests share what is built for those already.
+run_network() {
+	cargo test --release --locked -p planaria-node -p planaria-cli -p planaria-tests \
+		--test failures --test main_job --test restoration --test loss --test fork \
+		-- --test-threads 1 --nocapture
+}
 
 case "${1:-}" in
 	-h | --help) sed -n '5,12s/^# \{0,1\}//p' "$0"; exit 0 ;;

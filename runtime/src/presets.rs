@@ -8,8 +8,8 @@
 //! - `development`: Alice validates;
 //! - `local_testnet`: Alice, Bob, Charlie and Dave do.
 //!
-//! Their periods are short enough to be watched: a claim lasts a minute and a half, a silent miner
-//! is absent after two, collateral is free a minute after the last fragment moved.
+//! Their periods are short enough to be watched: a claim lasts a minute, a silent miner is absent
+//! after a minute and a half, collateral is free a minute after the last fragment moved.
 //!
 //! [`production_miners`], [`production_files`] and [`production_restore`] are what a public network
 //! begins with.
@@ -97,8 +97,8 @@ pub fn production_restore() -> RestoreParams<Balance> {
 
 fn local_miners() -> MinersParams<Balance> {
 	MinersParams {
-		alive_every: 15,
-		absent_after: 60,
+		alive_every: 10,
+		absent_after: 45,
 		absent_max: 900,
 		cooldown: 30,
 		brake_window: 300,
@@ -111,7 +111,7 @@ fn local_files() -> FilesParams<Balance> {
 }
 
 fn local_restore() -> RestoreParams<Balance> {
-	RestoreParams { claim_period: 45, ban_period: 60, ..production_restore() }
+	RestoreParams { claim_period: 30, ban_period: 45, ..production_restore() }
 }
 
 /// The preset called `id`, as JSON.

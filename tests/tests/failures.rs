@@ -29,7 +29,7 @@ fn a_killed_miner_loses_nothing_that_it_acknowledged() -> Result<()> {
 	network.check_get(&file, &bytes)?;
 
 	fs::write(network.store(0).join("manifest.redb"), b"not a manifest")?;
-	network.start(0, "16GiB")?;
+	network.start(0)?;
 	let stored = network.rpc(0, "miner_fragments", &json!([null, 256]))?;
 	ensure!(stored.as_array().map(Vec::len) == Some(usize::try_from(held)?), "{stored}");
 	network.check_get(&file, &bytes)?;
@@ -39,13 +39,13 @@ fn a_killed_miner_loses_nothing_that_it_acknowledged() -> Result<()> {
 	network.stop(2)?;
 	let output = network.planaria_raw(&["get", &file, "-o", "-"])?;
 	ensure!(output.status.code() == Some(6), "{output:?}");
-	network.start(1, "16GiB")?;
+	network.start(1)?;
 	network.check_get(&file, &bytes)?;
 
 	// The one that is still stopped is healed of a deleted fragment as soon as it is back.
 	let lost = network.fragment_files(2)?.into_iter().next().context("it holds something")?;
 	fs::remove_file(&lost)?;
-	network.start(2, "16GiB")?;
+	network.start(2)?;
 	network.rpc(2, "miner_check", &json!([]))?;
 	until("the deleted fragment is rebuilt", || Ok(lost.exists()))?;
 	network.check_get(&file, &bytes)
