@@ -78,9 +78,9 @@ fn full_agendas_leave_room_for_duties_and_transactions() {
 /// The largest duties of a miner, signed by its hot key: nothing in them is so, which costs as much.
 fn largest_duties(miner: u32) -> [RuntimeCall; 2] {
 	let (miner, anchor, signature) = (MinerId(miner), 1, None);
-	let fragment = |n| FragmentId { segment: SegmentId(1_000 + n), index: 0 };
+	let fragment = |n: u64| FragmentId { segment: SegmentId(1_000 + n), index: 0 };
 	let items = BoundedVec::truncate_from((0..128).map(fragment).collect());
-	let ready = (0..restore::MAX_READY.into()).map(fragment).collect();
+	let ready = (0..u64::from(restore::MAX_READY)).map(fragment).collect();
 	let fragments = BoundedVec::truncate_from(ready);
 	[
 		files::Call::confirm { miner, anchor, items, signature: None }.into(),
