@@ -9,11 +9,31 @@ use std::time::Duration;
 /// How the engine works. The defaults are a production miner's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EngineConfig {
-	/// How many fragments are restored at once. Rebuilding, which needs a whole segment in memory,
-	/// is done one at a time whatever this is.
+	/// How many fragments are restored at once.
 	pub copies: usize,
-	/// How long another source is waited for before a spare one is asked as well.
+	/// How many bytes of memory the segments that are being rebuilt may take together; one always
+	/// may, whatever it takes.
+	pub rebuild_memory: u64,
+	/// How many bytes of fragments that were made for others are kept in memory for them.
+	pub siblings_memory: u64,
+	/// How long these are kept.
+	pub siblings_age: Duration,
+	/// How often a restorer of the same segment is asked whether it has made a fragment by now.
+	pub poll_every: Duration,
+	/// How many percent of the time until a claim's deadline are spent waiting for others at most.
+	pub wait_share: u32,
+	/// How long a source may move nothing before a spare one is asked as well. A source that has
+	/// been far slower than others for half of this time is joined, too.
 	pub hedge_after: Duration,
+	/// A copy that after [`hedge_after`](Self::hedge_after) runs at fewer bytes per second than
+	/// this is broken off, and its rest had from others.
+	pub least_rate: u64,
+	/// Over how long the rate of restorations is measured.
+	pub rate_window: Duration,
+	/// Restorations are stalled when nothing has moved for so long.
+	pub stall_after: Duration,
+	/// How often the status is published at most.
+	pub publish_every: Duration,
 	/// The wait before a failed restoration is tried again; it doubles with each attempt.
 	pub retry_after: Duration,
 	/// After how many attempts a restoration is given up: an own fragment's order is opened, a
@@ -40,7 +60,16 @@ impl Default for EngineConfig {
 	fn default() -> Self {
 		Self {
 			copies: 4,
+			rebuild_memory: 256 << 20,
+			siblings_memory: 256 << 20,
+			siblings_age: Duration::from_secs(10 * 60),
+			poll_every: Duration::from_secs(2),
+			wait_share: 25,
 			hedge_after: Duration::from_secs(10),
+			least_rate: 32 << 10,
+			rate_window: Duration::from_secs(30),
+			stall_after: Duration::from_secs(60),
+			publish_every: Duration::from_millis(250),
 			retry_after: Duration::from_secs(10),
 			attempts: 3,
 			heal_again_after: Duration::from_secs(15 * 60),
@@ -58,6 +87,7 @@ impl EngineConfig {
 	/// For a network whose periods are short enough to be watched.
 	pub fn local() -> Self {
 		Self {
+			poll_every: Duration::from_secs(1),
 			hedge_after: Duration::from_secs(3),
 			retry_after: Duration::from_secs(2),
 			heal_again_after: Duration::from_secs(60),

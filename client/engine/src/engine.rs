@@ -11,15 +11,18 @@ use crate::{
 	check::{self, CompareError, Compared, blocking, holder, is_assigned, is_unconfirmed},
 	config::EngineConfig,
 	foreign::Foreign,
+	gauge::Gauge,
 	mailbox::{self, Mailbox, set_done, set_proofs},
 	needs::{Needs, Retry, Why},
 	peers::Peers,
 	planner,
-	restore::{Endpoints, RestoreError, Restored, Restorer},
-	status::{CheckStatus, EngineStatus, RestorePhase, RestoreStatus, Totals},
+	report::Report,
+	restore::{RestoreError, Restorer},
+	siblings::Siblings,
+	status::{CheckStatus, EngineStatus, RestorePhase, RestoreSource, RestoreStatus, Totals},
 };
 use planaria_primitives::{
-	FragmentId, FragmentName, FragmentProof, MinerId,
+	FileSpec, FragmentId, FragmentName, FragmentProof, MinerId,
 	mailbox::{Done, Healed, Job, JobKind, MAX_LISTED, ProofItem},
 	sampling,
 	segment::bit,
@@ -32,7 +35,7 @@ use std::{
 	time::Duration,
 };
 use tokio::{
-	sync::{Semaphore, mpsc, watch},
+	sync::{mpsc, watch},
 	task::JoinSet,
 	time::{Instant, MissedTickBehavior},
 };
@@ -40,6 +43,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the loop looks around without being woken.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How often what was made for others is looked through.
+const TIDY: Duration = Duration::from_secs(10);
 
 /// Events taken at a time. Each comes from a transfer, and those are limited.
 const MAX_EVENTS: usize = 1024;
@@ -63,6 +69,8 @@ pub(crate) enum Event {
 pub struct EngineHandle {
 	events: mpsc::UnboundedSender<Event>,
 	status: watch::Receiver<EngineStatus>,
+	/// What was made for others, to be served beside the store.
+	siblings: Arc<Siblings>,
 }
 
 impl EngineHandle {
@@ -82,6 +90,10 @@ impl EngineHandle {
 		self.send(Event::Check);
 	}
 
+	pub(crate) fn siblings(&self) -> &Siblings {
+		&self.siblings
+	}
+
 	pub(crate) fn send(&self, event: Event) {
 		// A stopped engine needs no events: it finds everything again when it starts.
 		let _ = self.events.send(event);
@@ -90,7 +102,7 @@ impl EngineHandle {
 
 /// What a task comes to.
 enum Outcome {
-	Restored(FragmentName, Result<Restored, RestoreError>),
+	Restored(FragmentName, Arc<Gauge>, Result<Option<RestoreSource>, RestoreError>),
 	Proved(FragmentId, u32, Option<FragmentProof>),
 	Found(Result<Vec<FragmentId>, ChainError>),
 	Compared(Result<Compared, CompareError>),
@@ -113,6 +125,9 @@ pub struct Engine {
 	/// When the engine started, from where the times of `needs` and `foreign` count.
 	started: Instant,
 	needs: Needs,
+	/// What runs.
+	running: BTreeMap<FragmentName, Arc<Gauge>>,
+	report: Report,
 	/// Durable here, but not confirmed in finalized state as far as is known.
 	unconfirmed: BTreeSet<FragmentName>,
 	/// Own fragments whose order was opened: to be cancelled if they are whole again.
@@ -123,6 +138,8 @@ pub struct Engine {
 	foreign: Foreign,
 	unknown_jobs: u64,
 	totals: Totals,
+	/// When what was made for others is looked through next.
+	tidy_at: Instant,
 
 	finding: bool,
 	find_at: Instant,
@@ -130,12 +147,6 @@ pub struct Engine {
 	compare_at: Instant,
 	checking: bool,
 	check_at: Instant,
-}
-
-impl std::fmt::Debug for Restorer {
-	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-		f.debug_struct("Restorer").field("store", &self.store).finish_non_exhaustive()
-	}
 }
 
 impl std::fmt::Debug for dyn Mailbox {
@@ -157,15 +168,10 @@ impl Engine {
 		let (publish, status) = watch::channel(EngineStatus::default());
 		let config = Arc::new(config);
 		let now = Instant::now();
+		let restorer = Restorer::new(chain, store, peers, config.clone());
+		let siblings = restorer.siblings.clone();
 		let engine = Self {
-			restorer: Restorer {
-				chain,
-				store,
-				peers,
-				config: config.clone(),
-				rebuilding: Arc::new(Semaphore::new(1)),
-				endpoints: Arc::new(Endpoints::default()),
-			},
+			restorer,
 			mailbox,
 			events: received,
 			publish,
@@ -179,6 +185,9 @@ impl Engine {
 				attempts: config.attempts,
 				again_after: config.heal_again_after,
 			}),
+			running: BTreeMap::new(),
+			report: Report::new(&config),
+			tidy_at: now,
 			unconfirmed: BTreeSet::new(),
 			opened: BTreeSet::new(),
 			found: Vec::new(),
@@ -194,7 +203,7 @@ impl Engine {
 			check_at: now + config.check_every,
 			config,
 		};
-		(engine, EngineHandle { events, status })
+		(engine, EngineHandle { events, status, siblings })
 	}
 
 	/// Works until `stop` is cancelled; then lets what writes to the disk come to its end.
@@ -208,6 +217,10 @@ impl Engine {
 		loop {
 			tokio::select! {
 				() = stop.cancelled() => break,
+				() = self.report.due(!self.running.is_empty()) => {
+					self.publish();
+					continue;
+				},
 				changed = heads.changed() => if changed.is_err() { break },
 				() = rings.notified() => (),
 				_ = self.events.recv_many(&mut batch, MAX_EVENTS) => {
@@ -222,7 +235,7 @@ impl Engine {
 			if let Err(error) = self.turn().await {
 				tracing::debug!(%error, "the chain cannot be read now");
 			}
-			self.publish();
+			self.report.changed();
 		}
 		self.tasks.abort_all();
 		while self.tasks.join_next().await.is_some() {}
@@ -272,6 +285,7 @@ impl Engine {
 			.collect();
 		set_proofs(&*self.mailbox, &proofs);
 		set_done(&*self.mailbox, &done);
+		self.tidy_siblings(me).await?;
 		self.discard().await;
 		Ok(())
 	}
@@ -334,22 +348,62 @@ impl Engine {
 
 	/// Starts what has to be restored and is due, own fragments first.
 	async fn start_restores(&mut self, me: MinerId) -> Result<(), ChainError> {
-		let due = self.needs.due(self.now(), self.config.copies);
-		if due.is_empty() {
+		let mut names = self.needs.due(self.now(), self.config.copies);
+		let due = names.len();
+		names.extend(self.needs.of_unknown_len(MAX_LISTED));
+		if names.is_empty() {
 			return Ok(());
 		}
-		let records = self.restorer.chain.locate(At::Best, due.clone()).await?;
-		for (name, record) in due.into_iter().zip(records) {
+		let records = self.restorer.chain.locate(At::Best, names.clone()).await?;
+		for (place, (name, record)) in names.into_iter().zip(records).enumerate() {
 			let Some(record) = record.filter(|record| is_assigned(record, me)) else {
-				// Not on the best block (any more): it is looked for again if it comes back.
-				self.needs.remove(&name);
+				if place < due {
+					// Not on the best block (any more): it is looked for again if it comes back.
+					self.needs.remove(&name);
+				}
 				continue;
 			};
+			if let Ok(spec) = FileSpec::new(record.size, record.coding) {
+				self.needs.set_len(&name, spec.fragment_len(name.segment));
+			}
+			if place >= due {
+				continue;
+			}
 			self.needs.begin(&name);
+			let gauge = Arc::new(Gauge::default());
+			self.running.insert(name, gauge.clone());
 			let restorer = self.restorer.clone();
 			self.tasks.spawn(async move {
-				Outcome::Restored(name, restore_one(&restorer, me, &record).await)
+				let restored = restore_one(&restorer, me, &record, &gauge).await;
+				Outcome::Restored(name, gauge, restored)
 			});
+		}
+		Ok(())
+	}
+
+	/// Gives up what was made for others and nobody will ask for any more.
+	async fn tidy_siblings(&mut self, me: MinerId) -> Result<(), ChainError> {
+		if self.tidy_at > Instant::now() {
+			return Ok(());
+		}
+		self.tidy_at = Instant::now() + TIDY;
+		let needs = &self.needs;
+		self.restorer.retain_waits(|name| needs.get(name).is_some());
+		let siblings = &self.restorer.siblings;
+		siblings.expire();
+		for names in siblings.names().chunks(MAX_LISTED) {
+			let records = self.restorer.chain.locate(At::Best, names.to_vec()).await?;
+			for (name, record) in names.iter().zip(records) {
+				// What this miner has claimed itself it takes before long.
+				let wanted = match record {
+					Some(record) if record.claimed_by() == Some(me) => true,
+					Some(record) => self.restorer.is_wanted(me, &record).await?,
+					None => false,
+				};
+				if !wanted {
+					siblings.forget(name);
+				}
+			}
 		}
 		Ok(())
 	}
@@ -390,7 +444,7 @@ impl Engine {
 
 	fn finished(&mut self, outcome: Outcome) {
 		match outcome {
-			Outcome::Restored(name, result) => self.restored(name, result),
+			Outcome::Restored(name, gauge, result) => self.restored(name, &gauge, result),
 			Outcome::Proved(fragment, chunk, proof) => match proof {
 				Some(proof) => {
 					self.proofs.entry((fragment, chunk)).and_modify(|slot| *slot = Some(proof));
@@ -441,20 +495,45 @@ impl Engine {
 		}
 	}
 
-	fn restored(&mut self, name: FragmentName, result: Result<Restored, RestoreError>) {
+	fn restored(
+		&mut self,
+		name: FragmentName,
+		gauge: &Gauge,
+		result: Result<Option<RestoreSource>, RestoreError>,
+	) {
+		self.running.remove(&name);
+		let totals = &mut self.totals;
+		totals.bytes_read += gauge.read.bytes();
+		totals.bytes_cooperated += gauge.passed.bytes();
+		totals.lies += gauge.lies();
+		let now = self.started.elapsed();
 		match result {
-			Ok(restored) => {
-				tracing::info!(%name, rebuilt = restored.rebuilt, read = restored.read, "restored");
-				let totals = &mut self.totals;
-				totals.copied += u64::from(!restored.rebuilt && restored.read > 0);
-				totals.rebuilt += u64::from(restored.rebuilt);
-				totals.bytes_read += restored.read;
-				totals.bytes_restored += restored.len;
-				totals.lies += restored.lies;
+			Ok(source) => {
+				let read = gauge.arrived();
+				tracing::info!(%name, ?source, read, "restored");
+				let len = self.needs.get(&name).and_then(|need| need.len).unwrap_or(0);
+				if source.is_some() {
+					totals.bytes_restored += u64::from(len);
+				}
+				match source {
+					Some(RestoreSource::Copy) => totals.copied += 1,
+					Some(RestoreSource::Cooperative) => totals.cooperated += 1,
+					Some(RestoreSource::Rebuild) => totals.rebuilt += 1,
+					None => (),
+				}
+				self.report.restored(name.file, len.into());
 				self.needs.succeeded(&name);
 			},
+			Err(RestoreError::NotYet(restorer)) => {
+				tracing::debug!(%name, %restorer, "waits for another restorer of its segment");
+				self.needs.postpone(&name, now + self.config.poll_every);
+			},
+			Err(error @ RestoreError::NoCodeword(_)) => {
+				tracing::warn!(%name, %error, "what was stored cannot be restored");
+				totals.declined += 1;
+				self.needs.declined(&name, error.to_string(), now);
+			},
 			Err(error) => {
-				let now = self.now();
 				let give_up = self.needs.failed(&name, error.to_string(), error.is_final(), now);
 				tracing::warn!(%name, %error, give_up, "not restored");
 			},
@@ -501,7 +580,12 @@ impl Engine {
 		let needs: Vec<(FragmentName, Why, RestorePhase)> = self
 			.needs
 			.iter()
-			.filter(|(_, need)| matches!(need.phase, RestorePhase::Durable | RestorePhase::GivenUp))
+			.filter(|(_, need)| {
+				matches!(
+					need.phase,
+					RestorePhase::Durable | RestorePhase::GivenUp | RestorePhase::Declined
+				)
+			})
 			.map(|(name, need)| (*name, need.why, need.phase))
 			.take(2 * MAX_LISTED)
 			.collect();
@@ -517,6 +601,9 @@ impl Engine {
 					},
 					(Why::Claimed { .. }, RestorePhase::GivenUp) if claimed => {
 						push(&mut done.hopeless, record.fragment);
+					},
+					(Why::Claimed { .. }, RestorePhase::Declined) if claimed => {
+						push(&mut done.declined, record.fragment);
 					},
 					(Why::Own, RestorePhase::GivenUp) if holder(&record) == Some(me) => {
 						self.opened.insert(name);
@@ -569,7 +656,7 @@ impl Engine {
 		record: &FragmentRecord,
 		seed: &planaria_primitives::Hash,
 	) -> Option<FragmentProof> {
-		let spec = planaria_primitives::FileSpec::new(record.size, record.coding).ok()?;
+		let spec = FileSpec::new(record.size, record.coding).ok()?;
 		let chunk = sampling::chunk(seed, &record.fragment, spec.chunks(record.name.segment));
 		let name = record.name;
 		blocking(&self.restorer.store, move |store| Ok(prove(store, &name, chunk))).await.ok()?
@@ -605,7 +692,15 @@ impl Engine {
 		}
 	}
 
-	fn publish(&self) {
+	fn publish(&mut self) {
+		let now = self.now();
+		let mut totals = self.totals;
+		for gauge in self.running.values() {
+			totals.bytes_read += gauge.read.bytes();
+			totals.bytes_cooperated += gauge.passed.bytes();
+			totals.lies += gauge.lies();
+		}
+		let (progress, files) = self.report.progress(&self.needs, &self.running, &totals, now);
 		let status = EngineStatus {
 			miner: self.me.as_ref().map(|me| me.miner),
 			unconfirmed: self.unconfirmed.len() as u64,
@@ -613,12 +708,19 @@ impl Engine {
 				.needs
 				.iter()
 				.take(MAX_SHOWN)
-				.map(|(name, need)| RestoreStatus {
-					name: *name,
-					own: need.why == Why::Own,
-					phase: need.phase,
-					attempts: need.attempts,
-					error: need.error.clone(),
+				.map(|(name, need)| {
+					let gauge = self.running.get(name);
+					RestoreStatus {
+						name: *name,
+						own: need.why == Why::Own,
+						phase: need.phase,
+						attempts: need.attempts,
+						error: need.error.clone(),
+						len: need.len.unwrap_or(0).into(),
+						had: gauge.map_or(0, |gauge| gauge.had()),
+						read: gauge.map_or(0, |gauge| gauge.arrived()),
+						source: gauge.and_then(|gauge| gauge.source()),
+					}
 				})
 				.collect(),
 			found: self.found.len() as u64,
@@ -626,7 +728,10 @@ impl Engine {
 			discarding: self.foreign.len() as u64,
 			unknown_jobs: self.unknown_jobs,
 			check: self.check_progress.borrow().clone(),
-			totals: self.totals,
+			progress,
+			read_rate: self.report.read_rate(),
+			files,
+			totals,
 			..EngineStatus::default()
 		};
 		self.publish.send_if_modified(|old| {
@@ -639,12 +744,14 @@ impl Engine {
 	}
 }
 
-/// Restores a fragment unless it is whole here already, as it is after a restart.
+/// Restores a fragment unless it is whole here already, as it is after a restart; says where it
+/// came from.
 async fn restore_one(
 	restorer: &Restorer,
 	me: MinerId,
 	record: &FragmentRecord,
-) -> Result<Restored, RestoreError> {
+	gauge: &Gauge,
+) -> Result<Option<RestoreSource>, RestoreError> {
 	let name = record.name;
 	let whole = blocking(&restorer.store, move |store| {
 		let Some(entry) = store.entry(&name)?.filter(|entry| !entry.broken) else {
@@ -654,8 +761,8 @@ async fn restore_one(
 	})
 	.await;
 	match whole {
-		Ok(true) => Ok(Restored::default()),
-		Ok(false) => restorer.restore(me, record).await,
+		Ok(true) => Ok(None),
+		Ok(false) => restorer.restore(me, record, gauge).await.map(Some),
 		Err(error) => Err(RestoreError::Store(error.to_string())),
 	}
 }

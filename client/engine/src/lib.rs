@@ -9,7 +9,8 @@
 //! - **serves** the fragments it holds and takes those that the chain assigns to it ([`Service`]),
 //! - **checks** its store against its hashes and against the chain, and heals what is bad,
 //! - **finds** fragments of restore targets and unclaimed orders that it could restore,
-//! - **restores** what it claimed: a copy from the holder, or rebuilt from any `data` others,
+//! - **restores** what it claimed: a copy from the holder, or made by another restorer of the same
+//!   segment, or rebuilt from any `data` others,
 //! - **proves** the chunks that the chain asks for,
 //! - **discards** what is no longer its own.
 //!
@@ -20,8 +21,13 @@
 //! - *Durable before said.* A fragment is named to the chain only after the store has synced it.
 //! - *Adding follows the best block, destroying the finalized one.* A fragment is given up only when
 //!   neither assigns it to this miner, and only after a grace period.
-//! - *Bounded memory.* At most [`EngineConfig::copies`] fragments are copied and one segment is
-//!   rebuilt at a time: `copies * 8 MiB + (data + n) * 8 MiB`; lists are read in pages.
+//! - *Nothing durable is fetched twice.* What is copied streams into the store and is continued
+//!   there after a crash; what is whole there is not asked for.
+//! - *Bounded memory.* At most [`EngineConfig::copies`] fragments are restored at a time. A copy
+//!   takes 1 MiB. A rebuild takes `data + 1` fragments of 8 MiB and one for each other of its
+//!   segment that is made along with it, all of them together at most
+//!   [`EngineConfig::rebuild_memory`] or what one segment takes. What was made for others stays
+//!   within [`EngineConfig::siblings_memory`]. Lists are read in pages.
 //!
 //! The seams are traits: [`Chain`], [`Mailbox`], [`Peers`] and the store's
 //! [`FragmentStore`](planaria_store::FragmentStore), so that the same logic runs in the node and in
@@ -43,9 +49,23 @@ mod foreign;
 
 mod sources;
 
+mod progress;
+
 mod planner;
 
+mod contacts;
+
+mod gauge;
+
+mod siblings;
+
+mod writing;
+
+mod gather;
+
 mod restore;
+
+mod report;
 
 mod check;
 
@@ -61,7 +81,11 @@ pub mod logic {
 	pub use crate::{
 		foreign::Foreign,
 		needs::{Need, Needs, Retry, Why},
-		sources::siblings,
+		progress::{ReadRate, Tally, Window},
+		sources::{
+			Attempt, Avoided, Blame, Patience, Source, Speed, Waits, attempts, is_wanted, place,
+			restorers, siblings, wanted_by_others,
+		},
 	};
 }
 
@@ -69,9 +93,9 @@ pub use chain::{At, Chain, ChainError, Heads};
 pub use config::EngineConfig;
 pub use engine::{Engine, EngineHandle};
 pub use mailbox::Mailbox;
-pub use peers::{PeerError, Peers};
+pub use peers::{Fault, Incoming, PeerError, Peers, Wanted};
 pub use service::{Service, StoreSink};
 pub use status::{
 	CheckStatus, EngineStatus, FileProgress, FinderStatus, Profile, Progress, RestorePhase,
-	RestoreStatus, Throttle, Totals,
+	RestoreSource, RestoreStatus, Throttle, Totals,
 };

@@ -42,18 +42,29 @@ pub struct Need {
 	pub at: Duration,
 	/// Why the last attempt failed.
 	pub error: Option<String>,
+	/// The fragment's length; `None` until the chain was asked.
+	pub len: Option<u32>,
 }
 
 impl Need {
 	const fn new(why: Why, at: Duration) -> Self {
-		Self { why, phase: RestorePhase::Waiting, attempts: 0, at, error: None }
+		Self { why, phase: RestorePhase::Waiting, attempts: 0, at, error: None, len: None }
 	}
 
 	fn is_due(&self, now: Duration) -> bool {
 		match self.phase {
 			RestorePhase::Waiting => self.at <= now,
 			RestorePhase::GivenUp => self.why == Why::Own && self.at <= now,
-			RestorePhase::Running | RestorePhase::Durable => false,
+			RestorePhase::Running | RestorePhase::Durable | RestorePhase::Declined => false,
+		}
+	}
+
+	/// Whether it is still to be had here.
+	pub fn is_left(&self) -> bool {
+		match self.phase {
+			RestorePhase::Waiting | RestorePhase::Running => true,
+			RestorePhase::GivenUp => self.why == Why::Own,
+			RestorePhase::Durable | RestorePhase::Declined => false,
 		}
 	}
 }
@@ -137,6 +148,19 @@ impl Needs {
 		due.into_iter().map(|(_, name)| name).collect()
 	}
 
+	/// At most `limit` whose length is not known.
+	pub fn of_unknown_len(&self, limit: usize) -> Vec<FragmentName> {
+		let unknown = self.needs.iter().filter(|(_, need)| need.len.is_none());
+		unknown.map(|(name, _)| *name).take(limit).collect()
+	}
+
+	/// The fragment has this length.
+	pub fn set_len(&mut self, name: &FragmentName, len: u32) {
+		if let Some(need) = self.needs.get_mut(name) {
+			need.len = Some(len);
+		}
+	}
+
 	/// An attempt begins.
 	pub fn begin(&mut self, name: &FragmentName) {
 		if let Some(need) = self.needs.get_mut(name) {
@@ -163,6 +187,17 @@ impl Needs {
 		} else {
 			need.phase = RestorePhase::Durable;
 			need.error = None;
+		}
+	}
+
+	/// What was stored is no codeword, so nobody can restore the fragment from others. A claim of
+	/// it is declined; an own one is given up.
+	pub fn declined(&mut self, name: &FragmentName, error: String, now: Duration) {
+		if self.needs.get(name).is_some_and(|need| need.why == Why::Own) {
+			self.failed(name, error, true, now);
+		} else if let Some(need) = self.needs.get_mut(name) {
+			need.phase = RestorePhase::Declined;
+			need.error = Some(error);
 		}
 	}
 
@@ -257,6 +292,24 @@ mod tests {
 		}
 		needs.begin(&name(0));
 		assert!(!needs.failed(&name(0), "why".into(), false, secs(20)));
+	}
+
+	#[test]
+	fn a_claim_is_declined_and_an_own_fragment_given_up_when_there_is_no_codeword() {
+		let mut needs = Needs::new(RETRY);
+		needs.need(name(0), Why::Claimed { deadline: 9 }, secs(0));
+		needs.need(name(1), Why::Own, secs(0));
+		assert_eq!(needs.of_unknown_len(1), [name(0)]);
+		needs.set_len(&name(0), 64);
+		assert_eq!(needs.of_unknown_len(9), [name(1)]);
+		for name in [name(0), name(1)] {
+			needs.begin(&name);
+			needs.declined(&name, "why".into(), secs(0));
+		}
+		assert_eq!(needs.in_phase(RestorePhase::Declined), 1);
+		assert_eq!(needs.due(secs(100), 9), [name(1)]);
+		let left: Vec<_> = needs.iter().map(|(_, need)| need.is_left()).collect();
+		assert_eq!(left, [false, true]);
 	}
 
 	#[test]

@@ -5,18 +5,40 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::{StreamExt, stream, stream::BoxStream};
 use planaria_primitives::{FileSpec, FragmentHash, FragmentName, Sidecar};
-use planaria_transfer::{Client, Fetch, PeerAddr};
+use planaria_transfer::{Client, Meter, PeerAddr, TransferError};
+use std::ops::Range;
 
-/// A fragment that was verified against its file's id while it arrived.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-	/// Which bytes.
+/// How many bytes are handed on at a time.
+const PIECE: usize = 256 << 10;
+
+/// Bytes of a fragment that are to be fetched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+	/// The fragment.
+	pub name: FragmentName,
+	/// Its file's geometry, as the chain has it.
+	pub spec: FileSpec,
+	/// Which of its bytes: a range that begins at a multiple of
+	/// [`GROUP_LEN`](planaria_transfer::GROUP_LEN).
+	pub range: Range<u32>,
+}
+
+/// A fragment while it arrives.
+pub struct Incoming {
+	/// Which bytes it has, proven up to the file's id.
 	pub hash: FragmentHash,
-	/// Proves the hash up to the file's id.
+	/// The proof.
 	pub sidecar: Sidecar,
-	/// The bytes.
-	pub bytes: Bytes,
+	/// Its bytes, in order and verified; the range that was asked for is complete when they end.
+	pub pieces: BoxStream<'static, Result<Bytes, PeerError>>,
+}
+
+impl std::fmt::Debug for Incoming {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_struct("Incoming").field("hash", &self.hash).finish_non_exhaustive()
+	}
 }
 
 /// Why a peer did not give a fragment.
@@ -25,35 +47,83 @@ pub struct Fetched {
 pub struct PeerError {
 	/// What happened.
 	pub reason: String,
-	/// Whether the peer was caught with wrong bytes or a wrong sidecar.
-	pub lied: bool,
+	/// What that says about the peer.
+	pub fault: Fault,
+}
+
+/// What is wrong with a peer that did not give a fragment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+	/// It does not have the fragment whole.
+	NotHeld,
+	/// It has too much to do now.
+	Busy,
+	/// It cannot be reached.
+	Unreachable,
+	/// The line broke, or it fell silent: what is missing can be asked for again.
+	Broken,
+	/// It gave wrong bytes or a wrong sidecar.
+	Lied,
+	/// Something else.
+	Other,
 }
 
 /// Fetches fragments from other miners.
 #[async_trait]
 pub trait Peers: Send + Sync + 'static {
-	/// Fetches a whole fragment; what is returned has been verified against `name.file_id`.
-	async fn get(
+	/// Asks a miner for bytes of a fragment. What comes has been verified against the file's id;
+	/// every byte that arrives is counted by `meter`, when it does and whatever becomes of it.
+	/// Dropping the answer stops the transfer.
+	async fn open(
 		&self,
 		from: &PeerAddr,
-		name: &FragmentName,
-		spec: &FileSpec,
-	) -> Result<Fetched, PeerError>;
+		wanted: &Wanted,
+		meter: &Meter,
+	) -> Result<Incoming, PeerError>;
 }
 
 #[async_trait]
 impl Peers for Client {
-	async fn get(
+	async fn open(
 		&self,
 		from: &PeerAddr,
-		name: &FragmentName,
-		spec: &FileSpec,
-	) -> Result<Fetched, PeerError> {
-		match Client::get(self, from, Fetch::new(*name, *spec)).await {
-			Ok(data) => Ok(Fetched { hash: data.hash, sidecar: data.sidecar, bytes: data.bytes }),
-			Err(error) => {
-				Err(PeerError { lied: error.is_peers_fault(), reason: error.to_string() })
-			},
-		}
+		wanted: &Wanted,
+		meter: &Meter,
+	) -> Result<Incoming, PeerError> {
+		let Wanted { name, spec, range } = wanted;
+		let incoming = Self::open(self, from, name, spec, range.clone(), meter.clone()).await?;
+		let (hash, sidecar) = (incoming.hash(), incoming.sidecar().clone());
+		// After an error nothing more comes, but what came before it is handed on first.
+		let pieces = stream::unfold((incoming, None), |(mut incoming, mut end)| async move {
+			let mut piece = Vec::with_capacity(PIECE);
+			incoming.waited();
+			while end.is_none() && piece.len() < PIECE {
+				match incoming.append(&mut piece).await {
+					Ok(true) => {},
+					Ok(false) => end = Some(None),
+					Err(error) => end = Some(Some(PeerError::from(error))),
+				}
+			}
+			if !piece.is_empty() {
+				return Some((Ok(Bytes::from(piece)), (incoming, end)));
+			}
+			let error = end??;
+			Some((Err(error), (incoming, Some(None))))
+		});
+		Ok(Incoming { hash, sidecar, pieces: pieces.boxed() })
+	}
+}
+
+impl From<TransferError> for PeerError {
+	fn from(error: TransferError) -> Self {
+		let fault = match &error {
+			TransferError::NotFound | TransferError::Damaged => Fault::NotHeld,
+			TransferError::Busy => Fault::Busy,
+			TransferError::Address(_) | TransferError::Connect(_) => Fault::Unreachable,
+			error if error.is_interrupted() => Fault::Broken,
+			error if error.is_peers_fault() => Fault::Lied,
+			_ => Fault::Other,
+		};
+		Self { reason: error.to_string(), fault }
 	}
 }

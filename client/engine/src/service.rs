@@ -111,10 +111,13 @@ impl FragmentService for Service {
 	}
 
 	fn read(&self, _: &PeerKey, name: &FragmentName) -> Result<Option<Stored>, ReadError> {
-		let Some(entry) = self.store.entry(name).map_err(failed)? else { return Ok(None) };
+		let made_for_others = || Ok(self.engine.siblings().serve(name));
+		let Some(entry) = self.store.entry(name).map_err(failed)? else {
+			return made_for_others();
+		};
 		let reader = match self.store.open(&entry.hash) {
 			Ok(reader) => reader,
-			Err(StoreReadError::Unknown(_)) => return Ok(None),
+			Err(StoreReadError::Unknown(_)) => return made_for_others(),
 			Err(StoreReadError::Broken(_)) => return Err(ReadError::Damaged),
 			Err(error) => return Err(io::Error::other(error).into()),
 		};

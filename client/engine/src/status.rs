@@ -28,6 +28,9 @@ pub struct EngineStatus {
 	pub check: CheckStatus,
 	/// How far all restorations together are.
 	pub progress: Progress,
+	/// Bytes per second that are read from other miners while something is restored, measured
+	/// lately; it does not fall while there is nothing to do.
+	pub read_rate: u64,
 	/// How far they are file by file, the first [`MAX_FILES`](Self::MAX_FILES) files.
 	pub files: Vec<FileProgress>,
 	/// The search for what restore targets hold.
@@ -119,11 +122,11 @@ pub struct Totals {
 	pub rebuilt: u64,
 	/// Fragments that another restorer of the same segment had rebuilt.
 	pub cooperated: u64,
-	/// Bytes read from other miners for all of these.
+	/// Bytes read from holders for all of these, those of attempts that failed included.
 	pub bytes_read: u64,
 	/// Bytes of the fragments restored.
 	pub bytes_restored: u64,
-	/// Of these, bytes that another restorer of the same segment had rebuilt.
+	/// Bytes read from other restorers of the same segment, beside those read from holders.
 	pub bytes_cooperated: u64,
 	/// Sources that were caught with wrong bytes.
 	pub lies: u64,
@@ -148,6 +151,27 @@ pub struct RestoreStatus {
 	pub attempts: u32,
 	/// Why the last attempt failed.
 	pub error: Option<String>,
+	/// Its length in bytes; 0 while that is not known.
+	pub len: u64,
+	/// How many of its bytes are here; for one that is rebuilt, as many as correspond to what was
+	/// fetched for it.
+	pub had: u64,
+	/// How many bytes this attempt has read from other miners.
+	pub read: u64,
+	/// Where it comes from, while it is running.
+	pub source: Option<RestoreSource>,
+}
+
+/// Where a fragment comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreSource {
+	/// Copied from its holder.
+	Copy,
+	/// Another restorer of the same segment has made it.
+	Cooperative,
+	/// Rebuilt here from others of its segment.
+	Rebuild,
 }
 
 /// How far a restoration is.
@@ -162,6 +186,8 @@ pub enum RestorePhase {
 	Durable,
 	/// Was given up: its order is opened, or the claim is given back.
 	GivenUp,
+	/// Cannot be restored by anybody: the claim is declined.
+	Declined,
 }
 
 /// The self-check.

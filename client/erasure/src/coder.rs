@@ -5,9 +5,11 @@
 
 use crate::{
 	Backend, Commitment, DecodeError, EncodeError, EncodedSegment, ReadError, ReconstructError,
-	RestoreError, Segments, backend::Kernel, stream::SegmentReader,
+	RestoreError, RestoredFragment, Segments, backend::Kernel, stream::SegmentReader,
 };
-use planaria_primitives::{FileId, FileSpec, FragmentHash, Sidecar, SidecarError};
+use planaria_primitives::{
+	FileId, FileSpec, FragmentHash, Sidecar, SidecarError, commitment::segment_tree,
+};
 use std::{
 	io::{Read, Write},
 	ops::Range,
@@ -80,15 +82,7 @@ impl Coder {
 		wanted: &[u8],
 	) -> Result<Vec<Vec<u8>>, ReconstructError> {
 		let column = self.check(segment, present)?;
-		let mut is_wanted = [false; u8::MAX as usize];
-		for &index in wanted {
-			if index >= self.spec.fragments() {
-				return Err(ReconstructError::NoSuchFragment { index });
-			}
-			if std::mem::replace(&mut is_wanted[usize::from(index)], true) {
-				return Err(ReconstructError::Repeated { index });
-			}
-		}
+		self.check_wanted(wanted)?;
 		let wanted: Vec<_> = wanted.iter().copied().map(usize::from).collect();
 		let len = self.spec.fragment_len(segment) as usize;
 		let mut fragments = vec![vec![0; len]; wanted.len()];
@@ -157,6 +151,93 @@ impl Coder {
 			.verify(id, &self.spec, segment, 0, &restored.hashes()[0])
 			.map_err(RestoreError::Sidecar)?;
 		Ok((restored, sidecars))
+	}
+
+	/// Like [`restore`](Self::restore), but only the fragments that are `wanted` come out, in that
+	/// order, and only they are ever in memory as a whole.
+	pub fn restore_some(
+		&self,
+		id: &FileId,
+		segment: u32,
+		present: &[(u8, &[u8])],
+		sibling: &Sidecar,
+		wanted: &[u8],
+	) -> Result<Vec<RestoredFragment>, RestoreError> {
+		let given = self.check(segment, present)?;
+		self.check_wanted(wanted)?;
+		let file_path = sibling
+			.file_path(&self.spec, segment)
+			.ok_or(RestoreError::Sidecar(SidecarError::WrongLength))?;
+		let len = self.spec.fragment_len(segment) as usize;
+		// A wanted row is kept whole; of one that is only to be hashed there is a column at a time.
+		let mut rows: Vec<Vec<u8>> = (0..)
+			.zip(&given)
+			.map(|(index, given)| match given {
+				_ if wanted.contains(&index) => vec![0; len],
+				Some(_) if index < self.spec.data() => Vec::new(),
+				_ => vec![0; len.min(COLUMN_LEN)],
+			})
+			.collect();
+		let hashes = self.restore_rows(&given, &mut rows, len);
+
+		let tree = segment_tree(&hashes).expect("there are fragments; qed");
+		let sidecar =
+			|index| Sidecar::from_parts(&tree, index, file_path).expect("one of them; qed");
+		sidecar(0).verify(id, &self.spec, segment, 0, &hashes[0]).map_err(RestoreError::Sidecar)?;
+		let restored = wanted.iter().map(|&index| RestoredFragment {
+			index,
+			hash: hashes[usize::from(index)],
+			sidecar: sidecar(index),
+			bytes: std::mem::take(&mut rows[usize::from(index)]),
+		});
+		Ok(restored.collect())
+	}
+
+	/// Fills `rows`, each as long as a fragment or as a column, from checked fragments, and hashes
+	/// all fragments.
+	fn restore_rows(
+		&self,
+		given: &[Option<&[u8]>],
+		rows: &mut [Vec<u8>],
+		len: usize,
+	) -> Vec<FragmentHash> {
+		let data = usize::from(self.spec.data());
+		let missing = self.missing_source(given);
+		let present: Vec<_> = given.iter().map(Option::is_some).collect();
+		let plan = (!missing.is_empty()).then(|| self.kernel.plan(&present, &missing));
+		let mut hashers = vec![blake3::Hasher::new(); rows.len()];
+		for column in columns(len) {
+			let parts: Vec<_> =
+				given.iter().map(|row| row.map(|row| &row[column.clone()])).collect();
+			let mut window: Vec<&mut [u8]> = rows
+				.iter_mut()
+				.map(|row| match row.len() {
+					0 => <&mut [u8]>::default(),
+					whole if whole == len => &mut row[column.clone()],
+					_ => &mut row[..column.len()],
+				})
+				.collect();
+			let (source, parity) = window.split_at_mut(data);
+			let mut recovered = Vec::with_capacity(missing.len());
+			for (part, row) in parts.iter().zip(source.iter_mut()) {
+				match part {
+					Some(part) if !row.is_empty() => row.copy_from_slice(part),
+					Some(_) => {},
+					None => recovered.push(&mut **row),
+				}
+			}
+			if let Some(plan) = &plan {
+				self.kernel.recover(plan, &parts, &mut recovered);
+			}
+			let source: Vec<&[u8]> =
+				parts.iter().zip(&*source).map(|(part, row)| part.unwrap_or(&**row)).collect();
+			self.kernel.encode(&source, parity);
+			let all = source.into_iter().chain(parity.iter().map(|part| &**part));
+			for (hasher, part) in hashers.iter_mut().zip(all) {
+				hasher.update(part);
+			}
+		}
+		hashers.iter().map(|hasher| FragmentHash(*hasher.finalize().as_bytes())).collect()
 	}
 
 	/// Reads a whole file and commits to it. Neither the file nor a segment's parity is ever in
@@ -245,6 +326,20 @@ impl Coder {
 			return Err(ReconstructError::TooFew { present: present.len(), needed });
 		}
 		Ok(fragments)
+	}
+
+	/// Whether each is one of the file's fragments, and none is wanted twice.
+	fn check_wanted(&self, wanted: &[u8]) -> Result<(), ReconstructError> {
+		let mut is_wanted = [false; u8::MAX as usize];
+		for &index in wanted {
+			if index >= self.spec.fragments() {
+				return Err(ReconstructError::NoSuchFragment { index });
+			}
+			if std::mem::replace(&mut is_wanted[usize::from(index)], true) {
+				return Err(ReconstructError::Repeated { index });
+			}
+		}
+		Ok(())
 	}
 
 	fn missing_source(&self, fragments: &[Option<&[u8]>]) -> Vec<usize> {

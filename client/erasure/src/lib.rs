@@ -58,6 +58,7 @@
 //! | [`Coder::reconstruct`] | wanted × F | | | |
 //! | [`Coder::decode`] | missing source fragments × F | 8 MiB | 32 MiB | 256 MiB |
 //! | [`Coder::restore`] | n × F | 24 MiB | 96 MiB | 512 MiB |
+//! | [`Coder::restore_some`] | wanted × F | | | |
 //!
 //! The columns give the largest segment. What grows with `s` is 8 KiB for 1 GiB of `2+1`, and
 //! 128 MiB for the largest file there can be. A small file takes no more than its own fragments.
@@ -76,5 +77,5 @@ mod error;
 pub use backend::Backend;
 pub use coder::Coder;
 pub use error::{DecodeError, EncodeError, ReadError, ReconstructError, RestoreError};
-pub use segment::EncodedSegment;
+pub use segment::{EncodedSegment, RestoredFragment};
 pub use stream::{Commitment, Segments, commit};

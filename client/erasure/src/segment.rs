@@ -99,3 +99,16 @@ impl EncodedSegment {
 		self.hashes = hashes;
 	}
 }
+
+/// One fragment of a segment, proven to be of its file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RestoredFragment {
+	/// Which of the segment's fragments.
+	pub index: u8,
+	/// Its hash.
+	pub hash: FragmentHash,
+	/// Proves the hash up to the file's id.
+	pub sidecar: Sidecar,
+	/// Its bytes.
+	pub bytes: Vec<u8>,
+}

@@ -174,6 +174,9 @@ fn wrong_fragments_are_refused() {
 			assert!(matches!(decoded, Err(DecodeError::Reconstruct(e)) if e == error));
 			let restored = coder.restore(&FileId([0; 32]), segment, present, &Sidecar::default());
 			assert_eq!(restored.map(drop), Err(RestoreError::Reconstruct(error)));
+			let some =
+				coder.restore_some(&FileId([0; 32]), segment, present, &Sidecar::default(), &[3]);
+			assert_eq!(some, Err(RestoreError::Reconstruct(error)));
 		}
 		let present = [(1, b), (0, a)];
 		assert_eq!(coder.reconstruct(0, &present, &[]), Ok(vec![]));
@@ -183,6 +186,9 @@ fn wrong_fragments_are_refused() {
 			([255, 1], NoSuchFragment { index: 255 }),
 		] {
 			assert_eq!(coder.reconstruct(0, &present, &wanted), Err(error));
+			let some =
+				coder.restore_some(&FileId([0; 32]), 0, &present, &Sidecar::default(), &wanted);
+			assert_eq!(some, Err(RestoreError::Reconstruct(error)));
 		}
 	}
 }
@@ -271,6 +277,38 @@ fn what_is_no_codeword_is_not_restored() {
 	for present in [0b0011, 0b1010, 0b1100] {
 		let present = choose(&fragments, present);
 		assert_eq!(coder.restore(&id, 0, &present, &sidecar).map(drop), wrong);
+		assert_eq!(coder.restore_some(&id, 0, &present, &sidecar, &[0]).map(drop), wrong);
+	}
+}
+
+#[test]
+fn some_fragments_are_restored_as_all_are() {
+	// More than a column, and a last column that is shorter.
+	for size in [1000, 3 * (200 << 10) + 77] {
+		let spec = spec(size, 3, 4);
+		let bytes = content(size);
+		for backend in [Backend::Fast, Backend::Portable] {
+			let coder = Coder::with_backend(spec, backend);
+			let commitment = coder.commit(&bytes[..]).expect("readable");
+			let segment = coder.encode(0, &bytes).expect("right length");
+			let sidecar = commitment.sidecar(&segment, 6).expect("there is one");
+			let fragments: Vec<_> = segment.fragments().map(<[u8]>::to_vec).collect();
+			for set in [0b000_0111, 0b111_0000, 0b010_1010, 0b111_1111] {
+				let present = choose(&fragments, set);
+				for wanted in [&[0][..], &[5, 1], &[], &[0, 1, 2, 3, 4, 5, 6], &[4]] {
+					let restored = coder
+						.restore_some(commitment.id(), 0, &present, &sidecar, wanted)
+						.expect("all of the file");
+					assert!(restored.iter().map(|made| made.index).eq(wanted.iter().copied()));
+					for made in restored {
+						let index = usize::from(made.index);
+						assert!(made.bytes == fragments[index], "{set:b} {wanted:?} {index}");
+						assert_eq!(made.hash, segment.hashes()[index]);
+						assert_eq!(Ok(made.sidecar), commitment.sidecar(&segment, made.index));
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -88,5 +88,10 @@ fn no_more_memory_than_promised() {
 			drop(coder.restore(commitment.id(), 0, &last, &sidecar).expect("of this file"));
 		});
 		within("restore", used, n * FRAGMENT + BESIDES);
+		let used = peak(|| {
+			let restored = coder.restore_some(commitment.id(), 0, &last, &sidecar, &[0]);
+			drop(restored.expect("of this file"));
+		});
+		within("restore some", used, FRAGMENT + BESIDES);
 	}
 }

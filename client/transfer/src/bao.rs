@@ -162,6 +162,14 @@ pub(crate) fn decoder(
 	}
 }
 
+impl<I: Iterator<Item = BaoChunk> + Send + 'static> Decoder<I> {
+	/// The same, of a type that can be named.
+	pub(crate) fn boxed(self) -> Decoder<Box<dyn Iterator<Item = BaoChunk> + Send>> {
+		let Self { items, expected, verified } = self;
+		Decoder { items: Box::new(items), expected, verified }
+	}
+}
+
 impl<I: Iterator<Item = BaoChunk>> Decoder<I> {
 	pub(crate) fn next(&mut self) -> Option<Next> {
 		Some(match self.items.next()? {

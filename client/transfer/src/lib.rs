@@ -62,7 +62,7 @@ mod stream;
 
 pub use address::{AddressError, PeerAddr, PeerKey};
 pub use bao::{Fragment, GROUP_LEN};
-pub use client::{Client, Fetch, FragmentData, Put, PutOutcome};
+pub use client::{Client, Fetch, FragmentData, Incoming, Put, PutOutcome};
 pub use config::{EndpointConfig, TransferConfig};
 pub use endpoint::{BindError, Transfer};
 pub use error::TransferError;
@@ -70,6 +70,7 @@ pub use metrics::TransferMetrics;
 pub use protocol::{ALPN, MAX_LIST, PutOffer, Refusal, VERSION};
 pub use server::Server;
 pub use service::{FragmentService, FragmentSink, OpenError, ReadError, Stored, Verdict};
+pub use stream::Meter;
 
 #[cfg(doc)]
 use planaria_primitives::{FileSpec, FragmentName};

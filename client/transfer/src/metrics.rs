@@ -105,6 +105,10 @@ impl Counter {
 		self.0.fetch_add(count, Relaxed);
 	}
 
+	pub(crate) fn sub(&self, count: u64) {
+		self.0.fetch_sub(count, Relaxed);
+	}
+
 	/// Counts something that goes on, until the guard is dropped.
 	pub(crate) fn during(&self) -> impl Drop + Send + use<'_> {
 		self.add(1);
@@ -116,6 +120,6 @@ struct During<'a>(&'a Counter);
 
 impl Drop for During<'_> {
 	fn drop(&mut self) {
-		self.0.0.fetch_sub(1, Relaxed);
+		self.0.sub(1);
 	}
 }

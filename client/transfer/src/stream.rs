@@ -14,7 +14,15 @@ use bao_tree::iter::BaoChunk;
 use bytes::Bytes;
 use iroh::endpoint::{ReadExactError, RecvStream, SendStream};
 use planaria_primitives::FragmentHash;
-use std::{mem, ops::Range};
+use std::{
+	borrow::BorrowMut,
+	mem,
+	ops::Range,
+	sync::{
+		Arc,
+		atomic::{AtomicU64, Ordering::Relaxed},
+	},
+};
 
 /// How much is handed to the network at once; less where the rate is low.
 const BATCH: usize = 256 << 10;
@@ -58,28 +66,69 @@ pub(crate) async fn send_stream(
 	Ok(())
 }
 
+/// Counts the bytes that arrive, proofs included, while they do. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<Count>);
+
+#[derive(Debug, Default)]
+struct Count {
+	bytes: AtomicU64,
+	whole: Option<Meter>,
+}
+
+impl Meter {
+	/// A meter of its own, whose bytes count here as well.
+	pub fn part(&self) -> Self {
+		Self(Arc::new(Count { bytes: AtomicU64::new(0), whole: Some(self.clone()) }))
+	}
+
+	/// How many bytes have arrived.
+	pub fn bytes(&self) -> u64 {
+		self.0.bytes.load(Relaxed)
+	}
+
+	/// So many more have.
+	pub fn add(&self, bytes: u64) {
+		self.0.bytes.fetch_add(bytes, Relaxed);
+		if let Some(whole) = &self.0.whole {
+			whole.add(bytes);
+		}
+	}
+}
+
 /// Receives the stream of a range, group by group. The stream is stopped at the first wrong byte,
 /// and where the peer is too slow.
-pub(crate) struct Receiver<'a, I> {
-	shared: &'a Shared,
-	recv: &'a mut RecvStream,
+pub(crate) struct Receiver<R, I> {
+	shared: Arc<Shared>,
+	recv: R,
 	decoder: Decoder<I>,
 	pace: Pace,
+	meter: Meter,
 }
 
 /// Receives `range` of the fragment with this hash and length. The range is not empty and ends in
 /// the fragment.
-pub(crate) fn receiver<'a>(
-	shared: &'a Shared,
-	recv: &'a mut RecvStream,
+pub(crate) fn receiver<R: BorrowMut<RecvStream>>(
+	shared: &Arc<Shared>,
+	recv: R,
 	hash: &FragmentHash,
 	len: u32,
 	range: &Range<u32>,
-) -> Receiver<'a, impl Iterator<Item = BaoChunk> + Send + use<>> {
-	Receiver { shared, recv, decoder: decoder(hash, len, range), pace: shared.pace() }
+	meter: Meter,
+) -> Receiver<R, impl Iterator<Item = BaoChunk> + Send + use<R>> {
+	let decoder = decoder(hash, len, range);
+	Receiver { shared: shared.clone(), recv, decoder, pace: shared.pace(), meter }
 }
 
-impl<I: Iterator<Item = BaoChunk>> Receiver<'_, I> {
+impl<R, I: Iterator<Item = BaoChunk> + Send + 'static> Receiver<R, I> {
+	/// The same, of a type that can be named.
+	pub(crate) fn boxed(self) -> Receiver<R, Box<dyn Iterator<Item = BaoChunk> + Send>> {
+		let Self { shared, recv, decoder, pace, meter } = self;
+		Receiver { shared, recv, decoder: decoder.boxed(), pace, meter }
+	}
+}
+
+impl<R: BorrowMut<RecvStream>, I: Iterator<Item = BaoChunk>> Receiver<R, I> {
 	/// Appends the next group to `bytes` when it was verified; whether there was one.
 	///
 	/// Not cancel-safe: what was appended by a cancelled call must be cut off.
@@ -93,7 +142,7 @@ impl<I: Iterator<Item = BaoChunk>> Receiver<'_, I> {
 				TransferError::Stalled => stop::STALLED,
 				_ => stop::CANCELLED,
 			};
-			let _ = self.recv.stop(code);
+			let _ = self.recv.borrow_mut().stop(code);
 		}
 		result
 	}
@@ -103,14 +152,16 @@ impl<I: Iterator<Item = BaoChunk>> Receiver<'_, I> {
 		while let Some(next) = self.decoder.next() {
 			match next {
 				Next::Parent(parent) => {
-					self.pace.within(self.recv.read_exact(&mut hashes)).await??;
+					self.pace.within(self.recv.borrow_mut().read_exact(&mut hashes)).await??;
+					self.meter.add(hashes.len() as u64);
 					self.decoder.parent(&parent, &hashes)?;
 				},
 				Next::Leaf(leaf) => {
 					let start = bytes.len();
 					bytes.resize(start + leaf.len, 0);
 					let group = &mut bytes[start..];
-					self.pace.within(self.recv.read_exact(group)).await??;
+					self.pace.within(self.recv.borrow_mut().read_exact(group)).await??;
+					self.meter.add(leaf.len as u64);
 					self.decoder.leaf(&leaf, group)?;
 					self.pace.moved(leaf.len);
 					self.shared.metrics.bytes_in.add(leaf.len as u64);
@@ -122,7 +173,7 @@ impl<I: Iterator<Item = BaoChunk>> Receiver<'_, I> {
 			}
 		}
 		// The range is complete; nothing may follow.
-		match self.pace.within(self.recv.read_chunk(1)).await?? {
+		match self.pace.within(self.recv.borrow_mut().read_chunk(1)).await?? {
 			None => Ok(false),
 			Some(_) => Err(TransferError::Protocol("bytes behind the end".into())),
 		}

@@ -5,12 +5,13 @@
 
 mod world;
 
-use crate::{EngineConfig, Heads, RestorePhase};
+use crate::{EngineConfig, EngineHandle, Heads, RestorePhase, RestoreSource, Totals, sources};
 use planaria_primitives::{
-	FragmentName, MinerId,
+	FragmentName, MinerId, SegmentId,
 	mailbox::{Job, JobKind},
 };
 use planaria_store::{FragmentStore, FragmentStoreExt, Verdict};
+use planaria_transfer::GROUP_LEN;
 use std::time::Duration;
 use world::{ME, World};
 
@@ -232,4 +233,312 @@ async fn fragments_of_leaving_miners_and_unclaimed_orders_are_found() {
 	}
 	world.pass(Duration::from_secs(60)).await;
 	assert_eq!(world.done().found.len(), 3);
+}
+
+/// Fragments 0 to 3 of a segment of 4+8 have lost their holders and are claimed by four miners that
+/// hold nothing.
+fn four_missing(world: &World) -> Vec<(MinerId, FragmentName)> {
+	let restorers = (0..4u8).map(|index| (MinerId(12 + u32::from(index)), world.name(0, index)));
+	let restorers: Vec<_> = restorers.collect();
+	for (restorer, name) in &restorers {
+		world.silence(MinerId(name.index.into()), true);
+		world.claim(name, *restorer);
+		world.want_restore_of(*restorer, name);
+	}
+	restorers
+}
+
+/// Who of them decodes first.
+fn leader(restorers: &[(MinerId, FragmentName)]) -> MinerId {
+	let place =
+		|(miner, name): &&(MinerId, FragmentName)| sources::place(SegmentId(name.file.0), *miner);
+	restorers.iter().min_by_key(place).expect("there are four").0
+}
+
+fn all_restored(world: &World, restorers: &[(MinerId, FragmentName)]) -> bool {
+	restorers.iter().all(|(miner, name)| world.done_of(*miner).restored == [world.id(name)])
+}
+
+fn sum<'a>(engines: impl IntoIterator<Item = &'a EngineHandle>) -> Totals {
+	engines.into_iter().fold(Totals::default(), |mut sum, engine| {
+		let totals = engine.status().totals;
+		sum.rebuilt += totals.rebuilt;
+		sum.cooperated += totals.cooperated;
+		sum.bytes_read += totals.bytes_read;
+		sum.bytes_cooperated += totals.bytes_cooperated;
+		sum.bytes_restored += totals.bytes_restored;
+		sum.lies += totals.lies;
+		sum
+	})
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_decode_restores_all_missing_fragments_of_a_segment() {
+	let world = World::sized(4, 8, 400_000);
+	let restorers = four_missing(&world);
+	let engines: Vec<_> = restorers.iter().map(|(miner, _)| world.start_miner(*miner)).collect();
+	world.until("all four are restored", || all_restored(&world, &restorers)).await;
+	world.until("all of it is told", || sum(&engines).bytes_restored >= 400_000).await;
+	for (miner, name) in &restorers {
+		assert!(world.is_whole(*miner, name));
+	}
+	let totals = sum(&engines);
+	assert_eq!((totals.rebuilt, totals.cooperated), (1, 3));
+	let ratio = totals.bytes_read as f64 / totals.bytes_restored as f64;
+	assert!(ratio <= 1.3, "{ratio} bytes were read of holders for each that was restored");
+	assert_eq!(totals.bytes_cooperated, totals.bytes_restored / 4 * 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_leader_is_replaced_by_the_next_restorer() {
+	let world = World::sized(4, 8, 400_000);
+	let restorers = four_missing(&world);
+	let leader = leader(&restorers);
+	world.silence(leader, true);
+	let alive: Vec<_> = restorers.into_iter().filter(|(miner, _)| *miner != leader).collect();
+	let engines: Vec<_> = alive.iter().map(|(miner, _)| world.start_miner(*miner)).collect();
+	world.until("the others are restored", || all_restored(&world, &alive)).await;
+	world.until("all of it is told", || sum(&engines).cooperated == 2).await;
+	assert_eq!(sum(&engines).rebuilt, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_answers_but_never_decodes_is_waited_for_with_patience_only() {
+	let world = World::sized(4, 8, 400_000);
+	let restorers = four_missing(&world);
+	let leader = leader(&restorers);
+	// Its engine does not run; its store answers that it has nothing.
+	let alive: Vec<_> = restorers.into_iter().filter(|(miner, _)| *miner != leader).collect();
+	let engines: Vec<_> = alive.iter().map(|(miner, _)| world.start_miner(*miner)).collect();
+	world.pass(Duration::from_secs(20)).await;
+	assert_eq!(sum(&engines), Totals::default(), "the leader is waited for");
+	for engine in &engines {
+		let restore = &engine.status().restores[0];
+		assert_eq!((restore.phase, restore.attempts), (RestorePhase::Waiting, 0));
+	}
+	world.pass(Duration::from_secs(60)).await;
+	assert!(all_restored(&world, &alive));
+	assert_eq!((sum(&engines).rebuilt, sum(&engines).cooperated), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lying_leader_is_caught_and_replaced() {
+	let world = World::sized(4, 8, 400_000);
+	let restorers = four_missing(&world);
+	let leader = leader(&restorers);
+	world.make_liar(leader);
+	let engines: Vec<_> = restorers.iter().map(|(miner, _)| world.start_miner(*miner)).collect();
+	world.until("all four are restored", || all_restored(&world, &restorers)).await;
+	world.until("all of it is told", || sum(&engines).bytes_restored >= 400_000).await;
+	// The liar restores for itself; of the others one does for all.
+	assert_eq!((sum(&engines).rebuilt, sum(&engines).cooperated), (2, 2));
+	assert_eq!(sum(&engines).lies, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_gives_its_claim_back_is_waited_for_no_longer() {
+	let world = World::sized(4, 8, 400_000);
+	let restorers = four_missing(&world);
+	let leader = leader(&restorers);
+	let given_back = restorers.iter().find(|(miner, _)| *miner == leader).expect("one of them").1;
+	let alive: Vec<_> = restorers.into_iter().filter(|(miner, _)| *miner != leader).collect();
+	let engines: Vec<_> = alive.iter().map(|(miner, _)| world.start_miner(*miner)).collect();
+	world.pass(Duration::from_secs(5)).await;
+	assert_eq!(sum(&engines).bytes_restored, 0);
+	world.unclaim(&given_back);
+	world.pass(Duration::from_secs(10)).await;
+	assert!(all_restored(&world, &alive));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_sources_are_joined_by_spares_and_asked_last_next_time() {
+	let world = World::sized(2, 6, 200_000);
+	let name = world.claim_by_me(0, 1);
+	world.silence(MinerId(1), true);
+	// Two of six are fast.
+	let slow = [2, 3, 4, 5];
+	for miner in slow {
+		world.slow_down(MinerId(miner), 1_000);
+	}
+	let engine = world.start();
+	world.want_restore(&name);
+	world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+	world.until("it is told", || engine.status().totals.rebuilt == 1).await;
+	// What the slow ones sent before they were left counts, too.
+	let Totals { bytes_restored, bytes_read, .. } = engine.status().totals;
+	let asked = |miner: u8| world.asked(MinerId(miner.into()), &world.name(0, miner)).len();
+	let asked_slow: Vec<u8> =
+		slow.iter().map(|miner| *miner as u8).filter(|it| asked(*it) > 0).collect();
+	// No fragment of a slow one was waited for.
+	let more = bytes_read - 2 * bytes_restored;
+	assert!(more < 2 * bytes_restored && more % u64::from(GROUP_LEN) == 0, "{more}");
+
+	world.lose(ME, &name);
+	world.serve_lost(&name);
+	world.until("it is restored again", || world.is_whole(ME, &name)).await;
+	assert!(asked_slow.iter().all(|miner| asked(*miner) == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_liar_is_avoided_but_asked_when_nobody_else_is_left() {
+	let world = World::new(2, 2, 1);
+	let name = world.claim_by_me(0, 1);
+	world.silence(MinerId(1), true);
+	world.silence(MinerId(3), true);
+	world.make_liar(MinerId(2));
+	let engine = world.start();
+	world.want_restore(&name);
+	world.until("it was caught", || engine.status().totals.lies > 0).await;
+	// It was wrongly blamed, and of two that are needed it is one.
+	world.make_honest(MinerId(2));
+	world.silence(MinerId(3), false);
+	world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+	assert_eq!(engine.status().totals.lies, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_copy_goes_on_where_it_stopped_also_after_a_restart() {
+	let world = World::sized(2, 1, 200_000);
+	let name = world.claim_by_me(0, 1);
+	let holder = MinerId(1);
+	world.silence(MinerId(2), true);
+	world.break_after(holder, 20_000);
+	let engine = world.start();
+	world.want_restore(&name);
+	world.until("it breaks", || world.asked(holder, &name).len() == 3).await;
+	world.silence(holder, true);
+	world.until("it failed", || engine.status().restores[0].attempts == 1).await;
+	let asked = world.asked(holder, &name);
+	// Each goes on with the group in which the one before broke.
+	assert_eq!(asked, [0..100_032, 16_384..100_032, 32_768..100_032]);
+	drop(engine);
+	world.stop().await;
+
+	world.silence(holder, false);
+	world.break_after(holder, 0);
+	let engine = world.start();
+	world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+	let asked = world.asked(holder, &name);
+	// The first group tells which bytes it has; what is here of them is not fetched again.
+	assert_eq!(asked[3..], [0..16_384, 49_152..100_032]);
+	assert_eq!(engine.status().totals.copied, 1);
+	assert!(world.is_whole(ME, &name));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_source_began_another_completes() {
+	// The holder breaks off for good; another restorer has the same fragment.
+	let world = World::sized(2, 2, 200_000);
+	let name = world.claim_by_me(0, 1);
+	let (holder, other) = (MinerId(1), MinerId(4));
+	world.claim(&world.name(0, 2), other);
+	world.copy_of(&name, other);
+	world.break_after(holder, 20_000);
+	let engine = world.start();
+	world.want_restore(&name);
+	world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+	assert_eq!(world.asked(other, &name), [49_152..100_032]);
+	assert_eq!(engine.status().totals.cooperated, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_of_what_is_no_codeword_is_declined() {
+	let world = World::new(2, 3, 1);
+	world.make_no_codeword(0, 4);
+	let name = world.claim_by_me(0, 1);
+	world.silence(MinerId(1), true);
+	let engine = world.start();
+	world.want_restore(&name);
+	world.until("it is declined", || world.done().declined == [world.id(&name)]).await;
+	let status = engine.status();
+	assert_eq!(status.restores[0].phase, RestorePhase::Declined);
+	assert_eq!((status.restores[0].attempts, status.totals.declined), (1, 1));
+	// Twice, from two sets of sources.
+	let asked = (2..5).map(|index| {
+		world.asked(MinerId(index), &world.name(0, u8::try_from(index).expect("small"))).len()
+	});
+	assert_eq!(asked.clone().sum::<usize>(), 4);
+	assert!(asked.clone().all(|times| times > 0));
+	world.unclaim(&name);
+	world.want(vec![]);
+	world.until("it is forgotten", || engine.status().restores.is_empty()).await;
+	assert_eq!(world.done().declined, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_own_fragment_of_what_is_no_codeword_is_given_up() {
+	let world = World::new(2, 2, 1);
+	world.make_no_codeword(0, 3);
+	let name = world.name(0, 0);
+	world.lose(ME, &name);
+	let engine = world.start();
+	world.until("its order is to be opened", || world.done().broken == [world.id(&name)]).await;
+	assert_eq!(engine.status().restores[0].phase, RestorePhase::GivenUp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_and_time_left_are_measured_while_it_runs() {
+	let config = EngineConfig { least_rate: 1_000, ..EngineConfig::default() };
+	let world = World::sized(2, 1, 2_000_000).with_config(config);
+	let name = world.claim_by_me(0, 1);
+	// A hundred seconds.
+	world.slow_down(MinerId(1), 10_000);
+	let engine = world.start();
+	world.want_restore(&name);
+	world.pass(Duration::from_secs(50)).await;
+	let status = engine.status();
+	let progress = status.progress;
+	assert_eq!((progress.fragments_left, progress.stalled), (1, false));
+	assert!((400_000..600_000).contains(&progress.bytes_left), "{progress:?}");
+	assert!((8_000..12_000).contains(&progress.rate), "{progress:?}");
+	assert_eq!(progress.eta_secs, Some(progress.bytes_left.div_ceil(progress.rate)));
+	assert!((8_000..12_000).contains(&status.read_rate), "{}", status.read_rate);
+	assert_eq!(status.files.len(), 1);
+	assert_eq!((status.files[0].file, status.files[0].progress), (name.file, progress));
+	let restore = &status.restores[0];
+	assert_eq!((restore.len, restore.source), (1_000_000, Some(RestoreSource::Copy)));
+	assert_eq!(
+		(restore.had, restore.read),
+		(restore.len - progress.bytes_left, status.totals.bytes_read)
+	);
+	world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+	world.pass(Duration::from_secs(1)).await;
+	let status = engine.status();
+	assert_eq!((status.progress.fragments_left, status.files.len()), (0, 0));
+	assert!(status.read_rate > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_move_is_stalled() {
+	let world = World::new(2, 1, 1);
+	let name = world.name(0, 0);
+	world.lose(ME, &name);
+	world.silence(MinerId(1), true);
+	let engine = world.start();
+	let stall_after = EngineConfig::default().stall_after;
+	world.until("it is tried", || engine.status().progress.fragments_left == 1).await;
+	assert!(!engine.status().progress.stalled);
+	world.pass(stall_after + Duration::from_secs(20)).await;
+	let progress = engine.status().progress;
+	assert_eq!((progress.stalled, progress.eta_secs, progress.fragments_left), (true, None, 1));
+	world.silence(MinerId(1), false);
+	world.until("it is healed", || world.is_whole(ME, &name)).await;
+	world.until("it moves", || !engine.status().progress.stalled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_made_for_others_is_served_and_given_up_in_time() {
+	let world = World::sized(4, 8, 400_000);
+	let restorers = four_missing(&world);
+	let leader = leader(&restorers);
+	let engine = world.start_miner(leader);
+	world.until("the leader is done", || engine.status().totals.rebuilt == 1).await;
+	// Nobody has asked yet.
+	assert_eq!(engine.siblings().names().len(), 3);
+	let other = restorers.iter().find(|(miner, _)| *miner != leader).expect("three").1;
+	world.hand_over(&other, MinerId(11));
+	world.pass(Duration::from_secs(30)).await;
+	assert_eq!(engine.siblings().names().len(), 2);
+	world.pass(EngineConfig::default().siblings_age).await;
+	assert_eq!(engine.siblings().names().len(), 0);
 }

@@ -3,21 +3,23 @@
 
 //! A chain, miners with stores, and a transport between them, in memory.
 //!
-//! Segment `k` is the only segment of file `k`; fragment `i` of it is held by miner `i`, and the
-//! engine under test is miner 0.
+//! Segment `k` is the only segment of file `k`; fragment `i` of it is held by miner `i`. The engine
+//! under test is miner 0; others can be started beside it, also of miners that hold nothing.
 
 #![allow(clippy::cast_possible_truncation)] // small numbers
 
 use crate::{
-	At, Chain, ChainError, Engine, EngineConfig, EngineHandle, Heads, Mailbox, PeerError, Peers,
-	engine::Event, peers::Fetched,
+	At, Chain, ChainError, Engine, EngineConfig, EngineHandle, Fault, Heads, Incoming, Mailbox,
+	PeerError, Peers, Service, Wanted as WantedBytes, engine::Event,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use planaria_erasure::Coder;
 use planaria_primitives::{
 	CodingParams, FileIndex, FileSpec, FragmentHash, FragmentId, FragmentName, FragmentProof, Hash,
 	MinerId, Segment, SegmentId, Sidecar,
+	commitment::{file_tree, segment_tree},
 	mailbox::{
 		DONE, Done, Healed, Job, JobKind, PROOF_PAGES, ProofItem, Proofs, WANTED, Wanted, pack,
 		proofs_key, unpack,
@@ -30,9 +32,10 @@ use planaria_runtime_api::{
 	OrderStatus, SegmentClaim, TargetStatus,
 };
 use planaria_store::{FragmentStore, FragmentStoreExt, FragmentUse, MemoryStore};
-use planaria_transfer::PeerAddr;
+use planaria_transfer::{FragmentService, GROUP_LEN, Meter, PeerAddr, Stored};
 use std::{
 	collections::{BTreeMap, BTreeSet, HashMap},
+	ops::{Deref, Range},
 	sync::{Arc, Mutex, MutexGuard},
 	time::Duration,
 };
@@ -45,6 +48,12 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) const ME: MinerId = MinerId(0);
 const SIZE: u64 = 5_000;
+/// How many miners there are that hold nothing, behind those that do.
+const SPARE: u32 = 4;
+/// Bytes per second.
+const RATE: u64 = 10_000_000;
+/// Until when claims can be reported.
+const DEADLINE: u32 = 1_000;
 const BEACON: Hash = [42; 32];
 
 #[derive(Clone)]
@@ -70,41 +79,81 @@ struct Inner {
 	finalized: State,
 	silent: BTreeSet<MinerId>,
 	liars: BTreeSet<MinerId>,
-	values: HashMap<Vec<u8>, Vec<u8>>,
+	/// Bytes per second.
+	rates: BTreeMap<MinerId, u64>,
+	/// After how many bytes a miner's streams break.
+	breaks: BTreeMap<MinerId, u32>,
+	/// Which bytes were asked for, of whom.
+	asked: Vec<(MinerId, FragmentName, Range<u32>)>,
+	values: HashMap<(MinerId, Vec<u8>), Vec<u8>>,
 }
 
 pub(super) struct World {
 	shared: Arc<Shared>,
-	running: Mutex<Option<(CancellationToken, JoinHandle<()>, EngineHandle)>>,
+	running: Mutex<BTreeMap<MinerId, Running>>,
+	config: EngineConfig,
+}
+
+struct Running {
+	stop: CancellationToken,
+	task: JoinHandle<()>,
+	handle: EngineHandle,
 }
 
 struct Shared {
 	inner: Mutex<Inner>,
 	stores: Vec<MemoryStore>,
+	/// What a miner whose engine runs serves.
+	services: Mutex<BTreeMap<MinerId, Arc<Service>>>,
 	heads: watch::Sender<Heads>,
 	bell: Arc<Notify>,
+}
+
+/// What the engine of one miner sees.
+struct Node {
+	shared: Arc<Shared>,
+	me: MinerId,
+}
+
+impl Deref for Node {
+	type Target = Shared;
+
+	fn deref(&self) -> &Shared {
+		&self.shared
+	}
 }
 
 impl World {
 	/// Files of one segment each, all stored and confirmed.
 	pub(super) fn new(data: u8, parity: u8, files: u64) -> Self {
-		Self::with_capacity(data, parity, files, 1 << 20)
+		Self::with_capacity(data, parity, files, SIZE, 1 << 20)
+	}
+
+	/// One file of one segment of so many bytes.
+	pub(super) fn sized(data: u8, parity: u8, size: u64) -> Self {
+		Self::with_capacity(data, parity, 1, size, 1 << 24)
+	}
+
+	/// Its engines work with this.
+	pub(super) fn with_config(self, config: EngineConfig) -> Self {
+		Self { config, ..self }
 	}
 
 	/// Its stores have room for exactly what they hold.
 	pub(super) fn full(data: u8, parity: u8) -> Self {
 		let coding = CodingParams::new(data, parity).expect("valid");
 		let spec = FileSpec::new(SIZE, coding).expect("valid");
-		Self::with_capacity(data, parity, 1, spec.fragment_len(0).into())
+		Self::with_capacity(data, parity, 1, SIZE, spec.fragment_len(0).into())
 	}
 
-	fn with_capacity(data: u8, parity: u8, files: u64, capacity: u64) -> Self {
+	fn with_capacity(data: u8, parity: u8, files: u64, size: u64, capacity: u64) -> Self {
 		let coding = CodingParams::new(data, parity).expect("valid");
-		let spec = FileSpec::new(SIZE, coding).expect("valid");
-		let stores: Vec<_> = (0..coding.fragments()).map(|_| MemoryStore::new(capacity)).collect();
+		let spec = FileSpec::new(size, coding).expect("valid");
+		let miners = u32::from(coding.fragments()) + SPARE;
+		let stores: Vec<_> = (0..miners).map(|_| MemoryStore::new(capacity)).collect();
 		let (mut names, mut stripes, mut state) = (Vec::new(), Vec::new(), State::default());
 		for file in 0..files {
-			let content: Vec<u8> = (0..SIZE).map(|i| (i * 7 + file * 13) as u8).collect();
+			let content: Vec<u8> = (0..size).map(|i| (i * 7 + i / 251 + file * 13) as u8).collect();
 			let coder = Coder::new(spec);
 			let commitment = coder.commit(&content[..]).expect("readable");
 			let segment = coder.encode(0, &content).expect("right length");
@@ -147,12 +196,21 @@ impl World {
 			finalized: state,
 			silent: BTreeSet::new(),
 			liars: BTreeSet::new(),
+			rates: BTreeMap::new(),
+			breaks: BTreeMap::new(),
+			asked: Vec::new(),
 			values: HashMap::new(),
 		};
 		let heads = watch::channel(Heads { best: 10, finalized: 8, syncing: false }).0;
-		let shared =
-			Shared { inner: Mutex::new(inner), stores, heads, bell: Arc::new(Notify::new()) };
-		Self { shared: Arc::new(shared), running: Mutex::new(None) }
+		let shared = Shared {
+			inner: Mutex::new(inner),
+			stores,
+			services: Mutex::default(),
+			heads,
+			bell: Arc::new(Notify::new()),
+		};
+		let (running, config) = (Mutex::default(), EngineConfig::default());
+		Self { shared: Arc::new(shared), running, config }
 	}
 
 	fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -160,23 +218,36 @@ impl World {
 	}
 
 	pub(super) fn start(&self) -> EngineHandle {
-		let store: Arc<dyn FragmentStore> = Arc::new(self.store(ME).clone());
+		self.start_miner(ME)
+	}
+
+	pub(super) fn start_miner(&self, miner: MinerId) -> EngineHandle {
+		let store: Arc<dyn FragmentStore> = Arc::new(self.store(miner).clone());
+		let node = Arc::new(Node { shared: self.shared.clone(), me: miner });
 		let (engine, handle) = Engine::new(
-			self.shared.clone(),
-			store,
-			self.shared.clone(),
-			self.shared.clone(),
-			EngineConfig::default(),
+			node.clone(),
+			store.clone(),
+			node.clone(),
+			node.clone(),
+			self.config.clone(),
 		);
+		let service = Arc::new(Service::new(node, store, handle.clone()));
+		self.shared.services.lock().expect("not poisoned").insert(miner, service);
 		let stop = CancellationToken::new();
 		let task = tokio::spawn(engine.run(stop.clone()));
-		*self.running.lock().expect("not poisoned") = Some((stop, task, handle.clone()));
+		let running = Running { stop, task, handle: handle.clone() };
+		self.running.lock().expect("not poisoned").insert(miner, running);
 		handle
 	}
 
 	pub(super) async fn stop(&self) {
-		let running = self.running.lock().expect("not poisoned").take();
-		if let Some((stop, task, _)) = running {
+		self.stop_miner(ME).await;
+	}
+
+	pub(super) async fn stop_miner(&self, miner: MinerId) {
+		self.shared.services.lock().expect("not poisoned").remove(&miner);
+		let running = self.running.lock().expect("not poisoned").remove(&miner);
+		if let Some(Running { stop, task, .. }) = running {
 			stop.cancel();
 			task.await.expect("the engine ends well");
 		}
@@ -250,11 +321,75 @@ impl World {
 		self.inner().liars.insert(miner);
 	}
 
+	pub(super) fn make_honest(&self, miner: MinerId) {
+		self.inner().liars.remove(&miner);
+	}
+
+	/// What it serves comes at so many bytes per second.
+	pub(super) fn slow_down(&self, miner: MinerId, rate: u64) {
+		self.inner().rates.insert(miner, rate);
+	}
+
+	/// Its streams break after so many bytes; with 0 it is whole again.
+	pub(super) fn break_after(&self, miner: MinerId, bytes: u32) {
+		self.inner().breaks.insert(miner, bytes);
+	}
+
+	/// Which bytes of the fragment were asked of the miner.
+	pub(super) fn asked(&self, miner: MinerId, name: &FragmentName) -> Vec<Range<u32>> {
+		let inner = self.inner();
+		let asked = inner.asked.iter().filter(|(of, what, _)| *of == miner && what == name);
+		asked.map(|(.., range)| range.clone()).collect()
+	}
+
+	/// Replaces a fragment of a file by bytes of which it commits to, but which are no codeword;
+	/// the file gets another id.
+	pub(super) fn make_no_codeword(&self, segment: usize, index: u8) {
+		let mut inner = self.inner();
+		let stripe = &mut inner.stripes[segment];
+		stripe.fragments[usize::from(index)][0] ^= 1;
+		let bytes = &stripe.fragments[usize::from(index)];
+		stripe.hashes[usize::from(index)] = FragmentHash::of(bytes);
+		let tree = segment_tree(&stripe.hashes).expect("there are some");
+		let file = file_tree(&[tree.root()]).expect("there is one");
+		let spec = stripe.spec;
+		let id = planaria_primitives::file_id(&spec, &file.root());
+		let stripe = inner.stripes[segment].clone();
+		let old = inner.names[segment];
+		inner.names[segment].file_id = id;
+		drop(inner);
+		for (index, bytes) in (0..).zip(&stripe.fragments) {
+			let sidecar = Sidecar::new(&tree, index, &file, 0).expect("there is one");
+			let store = self.store(MinerId(u32::from(index)));
+			store.release(&FragmentName { index, ..old }).expect("store");
+			let name = FragmentName { index, file_id: id, ..old };
+			let of = FragmentUse { name, spec, sidecar };
+			store.put_bytes(stripe.hashes[usize::from(index)], &of, bytes).expect("stored");
+		}
+	}
+
 	/// What the server does when it has read wrong bytes.
 	pub(super) fn serve_damaged(&self, name: &FragmentName) {
 		self.store(ME).quarantine(&self.hash(name)).expect("store");
 		let running = self.running.lock().expect("not poisoned");
-		running.as_ref().expect("running").2.send(Event::Broken(*name));
+		running.get(&ME).expect("running").handle.send(Event::Broken(*name));
+	}
+
+	/// What the server does when it misses what it should have.
+	pub(super) fn serve_lost(&self, name: &FragmentName) {
+		let running = self.running.lock().expect("not poisoned");
+		running.get(&ME).expect("running").handle.send(Event::Broken(*name));
+	}
+
+	/// Another miner has the fragment as well.
+	pub(super) fn copy_of(&self, name: &FragmentName, at: MinerId) {
+		let stripe = self.stripe(name);
+		let index = usize::from(name.index);
+		let sidecar = stripe.sidecars[index].clone();
+		let of = FragmentUse { name: *name, spec: stripe.spec, sidecar };
+		self.store(at)
+			.put_bytes(stripe.hashes[index], &of, &stripe.fragments[index])
+			.expect("room");
 	}
 
 	fn change(&self, finalized: bool, change: impl Fn(&mut State)) {
@@ -294,11 +429,16 @@ impl World {
 		self.lose(ME, &own);
 		self.hand_over(&own, MinerId::NOBODY);
 		let name = self.name(segment, index);
-		self.open_order(&name);
-		self.change(true, |state| {
-			state.claimed.insert(name, ME);
-		});
+		self.claim(&name, ME);
 		name
+	}
+
+	/// Opens the fragment's order and gives its claim to a miner.
+	pub(super) fn claim(&self, name: &FragmentName, by: MinerId) {
+		self.open_order(name);
+		self.change(true, |state| {
+			state.claimed.insert(*name, by);
+		});
 	}
 
 	pub(super) fn unclaim(&self, name: &FragmentName) {
@@ -341,27 +481,43 @@ impl World {
 	}
 
 	pub(super) fn want(&self, jobs: Vec<Job>) {
-		let wanted = Wanted { miner: ME, height: 10, jobs };
-		self.shared.set(WANTED, pack(&wanted).expect("fits"));
-		self.shared.bell.notify_one();
+		self.want_of(ME, jobs);
+	}
+
+	fn want_of(&self, miner: MinerId, jobs: Vec<Job>) {
+		let wanted = Wanted { miner, height: 10, jobs };
+		self.node(miner).set(WANTED, pack(&wanted).expect("fits"));
+		self.shared.bell.notify_waiters();
 	}
 
 	pub(super) fn want_restore(&self, name: &FragmentName) {
-		let job = JobKind::Restore { fragment: self.id(name), name: *name, deadline: 100 };
-		self.want(vec![job.into()]);
+		self.want_restore_of(ME, name);
+	}
+
+	pub(super) fn want_restore_of(&self, miner: MinerId, name: &FragmentName) {
+		let job = JobKind::Restore { fragment: self.id(name), name: *name, deadline: DEADLINE };
+		self.want_of(miner, vec![job.into()]);
+	}
+
+	fn node(&self, me: MinerId) -> Node {
+		Node { shared: self.shared.clone(), me }
 	}
 
 	pub(super) fn done(&self) -> Done {
-		Mailbox::get(&*self.shared, DONE).and_then(|bytes| unpack(&bytes)).unwrap_or_default()
+		self.done_of(ME)
+	}
+
+	pub(super) fn done_of(&self, miner: MinerId) -> Done {
+		Mailbox::get(&self.node(miner), DONE).and_then(|bytes| unpack(&bytes)).unwrap_or_default()
 	}
 
 	pub(super) fn forget_done(&self) {
-		self.inner().values.remove(DONE);
+		self.inner().values.remove(&(ME, DONE.to_vec()));
 	}
 
 	pub(super) fn proofs(&self) -> Vec<ProofItem> {
 		(0..PROOF_PAGES)
-			.filter_map(|page| unpack::<Proofs>(&Mailbox::get(&*self.shared, &proofs_key(page))?))
+			.filter_map(|page| unpack::<Proofs>(&Mailbox::get(&self.node(ME), &proofs_key(page))?))
 			.flat_map(|page| page.0)
 			.collect()
 	}
@@ -417,12 +573,12 @@ impl Shared {
 		let segment = state.segments.get(&id.segment)?;
 		let name = inner.names.get(usize::try_from(id.segment.0).ok()?)?;
 		let name = FragmentName { index: id.index, ..*name };
-		let spec = inner.stripes[0].spec;
+		let spec = inner.stripes.first()?.spec;
 		let all = segment.confirmed.count_ones() == u32::from(segment.fragments());
 		let claim = |(name, by): (&FragmentName, &MinerId)| SegmentClaim {
 			index: name.index,
 			by: *by,
-			deadline: 100,
+			deadline: DEADLINE,
 			ready: false,
 		};
 		let sibling = |(other, _): &(&FragmentName, &MinerId)| other.file == name.file;
@@ -457,7 +613,7 @@ fn sp_runtime_account() -> planaria_runtime_api::AccountId32 {
 }
 
 #[async_trait]
-impl Chain for Shared {
+impl Chain for Node {
 	fn genesis(&self) -> Hash {
 		[0; 32]
 	}
@@ -483,7 +639,7 @@ impl Chain for Shared {
 	}
 
 	async fn me(&self, at: At) -> Result<Option<MinerStatus>, ChainError> {
-		self.miner(at, ME).await
+		self.miner(at, self.me).await
 	}
 
 	async fn miner(&self, at: At, miner: MinerId) -> Result<Option<MinerStatus>, ChainError> {
@@ -521,7 +677,7 @@ impl Chain for Shared {
 			for index in (0..segment.fragments()).filter(|index| segment.is_restoring(*index)) {
 				let name = FragmentName { index, ..inner.names[id.0 as usize] };
 				let standing = match inner.state(at).claimed.get(&name) {
-					Some(by) => OrderStanding::Claimed { by: *by, deadline: 100 },
+					Some(by) => OrderStanding::Claimed { by: *by, deadline: DEADLINE },
 					None => OrderStanding::Unclaimed,
 				};
 				orders.push(OrderStatus {
@@ -580,13 +736,13 @@ impl Chain for Shared {
 	}
 }
 
-impl Mailbox for Shared {
+impl Mailbox for Node {
 	fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-		self.inner().values.get(key).cloned()
+		self.inner().values.get(&(self.me, key.to_vec())).cloned()
 	}
 
 	fn set(&self, key: &[u8], value: Vec<u8>) {
-		self.inner().values.insert(key.to_vec(), value);
+		self.inner().values.insert((self.me, key.to_vec()), value);
 	}
 
 	fn rings(&self) -> Arc<Notify> {
@@ -596,31 +752,72 @@ impl Mailbox for Shared {
 
 /// Serves what the stores really have, and verifies it as the transfer does.
 #[async_trait]
-impl Peers for Shared {
-	async fn get(
+impl Peers for Node {
+	async fn open(
 		&self,
 		from: &PeerAddr,
-		name: &FragmentName,
-		spec: &FileSpec,
-	) -> Result<Fetched, PeerError> {
+		wanted: &WantedBytes,
+		meter: &Meter,
+	) -> Result<Incoming, PeerError> {
 		tokio::time::sleep(Duration::from_millis(20)).await;
 		let miner = MinerId(u32::from(from.key[0]));
-		let failed = |reason: &str, lied| Err(PeerError { reason: reason.into(), lied });
-		if self.inner().silent.contains(&miner) {
-			return failed("no answer", false);
-		}
-		if self.inner().liars.contains(&miner) {
-			return failed("wrong bytes", true);
-		}
-		let store = &self.stores[miner.0 as usize];
-		let Ok(Some(entry)) = store.entry(name) else { return failed("not here", false) };
-		entry.of.check(&entry.hash).expect("the store has it verified");
-		let Ok(bytes) = store.read(&entry.hash, 0..spec.fragment_len(name.segment)) else {
-			return failed("damaged", false);
+		let failed = |reason: &str, fault| Err(PeerError { reason: reason.into(), fault });
+		let (silent, lies, rate, breaks) = {
+			let inner = self.inner();
+			(
+				inner.silent.contains(&miner),
+				inner.liars.contains(&miner),
+				inner.rates.get(&miner).copied().unwrap_or(RATE),
+				inner.breaks.get(&miner).copied().filter(|after| *after > 0),
+			)
 		};
-		if FragmentHash::of(&bytes) != entry.hash {
-			return failed("wrong bytes", true);
+		if silent {
+			return failed("no answer", Fault::Unreachable);
 		}
-		Ok(Fetched { hash: entry.hash, sidecar: entry.of.sidecar, bytes: Bytes::from(bytes) })
+		if lies {
+			return failed("wrong bytes", Fault::Lied);
+		}
+		let WantedBytes { name, spec, range } = wanted;
+		let service = self.services.lock().expect("not poisoned").get(&miner).cloned();
+		let stored = match service {
+			Some(service) => service
+				.read(&[1; 32], name)
+				.map_err(|error| PeerError { reason: error.to_string(), fault: Fault::NotHeld })?,
+			None => self.stores[miner.0 as usize].entry(name).expect("store").and_then(|entry| {
+				let len = spec.fragment_len(name.segment);
+				let bytes = self.stores[miner.0 as usize].read(&entry.hash, 0..len).ok()?;
+				let sidecar = entry.of.sidecar;
+				Some(Stored { hash: entry.hash, sidecar, bytes: Bytes::from(bytes) })
+			}),
+		};
+		let Some(Stored { hash, sidecar, bytes }) = stored else {
+			return failed("not here", Fault::NotHeld);
+		};
+		sidecar
+			.verify(&name.file_id, spec, name.segment, name.index, &hash)
+			.expect("the store has it verified");
+		if FragmentHash::of(&bytes) != hash {
+			return failed("wrong bytes", Fault::Lied);
+		}
+		assert_eq!(range.start % GROUP_LEN, 0);
+		self.inner().asked.push((miner, *name, range.clone()));
+		let bytes = bytes.slice(range.start as usize..range.end as usize);
+		let state = (bytes, meter.clone(), breaks);
+		let pieces = stream::unfold(state, move |(mut bytes, meter, mut left)| async move {
+			if bytes.is_empty() {
+				return None;
+			}
+			if left == Some(0) {
+				let error = PeerError { reason: "broken".into(), fault: Fault::Broken };
+				return Some((Err(error), (Bytes::new(), meter, left)));
+			}
+			let len = bytes.len().min(GROUP_LEN as usize);
+			let len = left.map_or(len, |left| len.min(left as usize));
+			left = left.map(|left| left - len as u32);
+			tokio::time::sleep(Duration::from_micros(len as u64 * 1_000_000 / rate)).await;
+			meter.add(len as u64);
+			Some((Ok(bytes.split_to(len)), (bytes, meter, left)))
+		});
+		Ok(Incoming { hash, sidecar, pieces: pieces.boxed() })
 	}
 }

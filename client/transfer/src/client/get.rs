@@ -3,16 +3,22 @@
 
 //! Getting a fragment.
 
-use super::Client;
-use crate::{
-	PeerAddr, TransferError,
-	bao::whole_groups,
-	protocol::{GetAnswer, GetRequest, Request},
-	stream::receiver,
+use super::{
+	Client, count,
+	pool::{Exchange, Place},
 };
+use crate::{
+	PeerAddr, PeerKey, TransferError,
+	bao::whole_groups,
+	endpoint::Shared,
+	protocol::{GetAnswer, GetRequest, Request},
+	stream::{Meter, Receiver, receiver},
+};
+use bao_tree::iter::BaoChunk;
 use bytes::Bytes;
+use iroh::endpoint::RecvStream;
 use planaria_primitives::{FileSpec, FragmentHash, FragmentName, Sidecar};
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, sync::Arc};
 
 /// The getting of a fragment or a range of it, from one peer or from several in turn: what was
 /// verified stays, and the next attempt goes on behind it.
@@ -111,16 +117,6 @@ impl Fetch {
 		Ok(())
 	}
 
-	/// Takes a hash only with a sidecar that leads to the file's id.
-	fn prove(&mut self, hash: FragmentHash, sidecar: Sidecar) -> Result<(), TransferError> {
-		let FragmentName { file_id, segment, index, .. } = &self.name;
-		sidecar
-			.verify(file_id, &self.spec, *segment, *index, &hash)
-			.map_err(TransferError::WrongSidecar)?;
-		self.proof = Some((hash, sidecar));
-		Ok(())
-	}
-
 	fn grew(&mut self) {
 		self.verified = self.bytes.len();
 		let verified = self.verified();
@@ -163,46 +159,150 @@ impl Client {
 	/// stays in `fetch`, and another attempt, at any peer, goes on behind it.
 	pub async fn fetch(&self, peer: &PeerAddr, fetch: &mut Fetch) -> Result<(), TransferError> {
 		fetch.check()?;
-		let _active = self.shared().metrics.active.during();
-		let result = self.attempt(peer, fetch).await;
-		match &result {
-			Ok(()) => self.shared().metrics.gets_done.add(1),
-			Err(error) => self.count(peer, error),
-		}
-		result
-	}
-
-	async fn attempt(&self, peer: &PeerAddr, fetch: &mut Fetch) -> Result<(), TransferError> {
 		// An attempt that was cancelled may have left more.
 		fetch.bytes.truncate(fetch.verified);
 		let range = fetch.groups.start + fetch.verified()..fetch.groups.end;
 		if range.is_empty() {
 			return Ok(());
 		}
-		let request =
-			Request::Get(GetRequest { name: fetch.name, start: range.start, end: range.end });
+		let (name, spec, missing) = (fetch.name, fetch.spec, range.len());
+		let mut incoming = self.open(peer, &name, &spec, range, Meter::default()).await?;
+		fetch.proof = Some((incoming.hash, incoming.sidecar.clone()));
+		fetch.bytes.reserve_exact(missing);
+		while incoming.append(&mut fetch.bytes).await? {
+			fetch.grew();
+		}
+		Ok(())
+	}
+
+	/// Opens the stream of a range of a fragment of the file with this geometry; both are known
+	/// from the chain. What arrives is counted by `meter`, whatever becomes of it. Dropped, the
+	/// stream is stopped.
+	///
+	/// Whole groups of 16 KiB are moved: the bytes begin at a group's start at or before the
+	/// range's, and end likewise at or behind its end.
+	pub async fn open(
+		&self,
+		peer: &PeerAddr,
+		name: &FragmentName,
+		spec: &FileSpec,
+		range: Range<u32>,
+		meter: Meter,
+	) -> Result<Incoming, TransferError> {
+		let active = Active::new(self.shared());
+		let opened = self.opened(peer, name, spec, range, meter, active).await;
+		opened.inspect_err(|error| count(self.shared(), &peer.key, error))
+	}
+
+	async fn opened(
+		&self,
+		peer: &PeerAddr,
+		name: &FragmentName,
+		spec: &FileSpec,
+		range: Range<u32>,
+		meter: Meter,
+		active: Active,
+	) -> Result<Incoming, TransferError> {
+		if name.segment >= spec.segments()
+			|| name.index >= spec.fragments()
+			|| range.start >= range.end
+			|| range.end > spec.fragment_len(name.segment)
+		{
+			return Err(TransferError::NoSuchRange);
+		}
+		let range = whole_groups(&range, spec.fragment_len(name.segment));
+		let request = Request::Get(GetRequest { name: *name, start: range.start, end: range.end });
 		let (mut exchange, answer) = self.pool.exchange(peer, &request).await?;
 		let _ = exchange.send.finish();
-		let (hash, len) = match self.decode::<GetAnswer>(&answer)? {
-			GetAnswer::Found { hash, len, sidecar } => {
-				let expected = fetch.spec.fragment_len(fetch.name.segment);
-				if len != expected {
-					return Err(TransferError::WrongLength { expected, theirs: len });
-				}
-				fetch.prove(hash, sidecar)?;
-				(hash, len)
-			},
+		meter.add(answer.len() as u64);
+		let (hash, len, sidecar) = match self.decode::<GetAnswer>(&answer)? {
+			GetAnswer::Found { hash, len, sidecar } => (hash, len, sidecar),
 			GetAnswer::NotFound => return Err(TransferError::NotFound),
 			GetAnswer::Busy => return Err(TransferError::Busy),
 			GetAnswer::Damaged => return Err(TransferError::Damaged),
 			GetAnswer::BadRange => return Err(TransferError::NoSuchRange),
 			GetAnswer::Failed => return Err(TransferError::PeerFailed),
 		};
-		fetch.bytes.reserve_exact(range.len());
-		let mut stream = receiver(self.shared(), &mut exchange.recv, &hash, len, &range);
-		while stream.next_group(&mut fetch.bytes).await? {
-			fetch.grew();
+		let expected = spec.fragment_len(name.segment);
+		if len != expected {
+			return Err(TransferError::WrongLength { expected, theirs: len });
 		}
-		Ok(())
+		// A hash is taken only with a sidecar that leads to the file's id.
+		sidecar
+			.verify(&name.file_id, spec, name.segment, name.index, &hash)
+			.map_err(TransferError::WrongSidecar)?;
+		let Exchange { recv, place, .. } = exchange;
+		let start = range.start;
+		let receiver = receiver(self.shared(), recv, &hash, len, &range, meter).boxed();
+		Ok(Incoming { hash, sidecar, start, peer: peer.key, receiver, active, _place: place })
+	}
+}
+
+/// A fragment, or a range of it, while it arrives. Its sidecar has been verified.
+pub struct Incoming {
+	hash: FragmentHash,
+	sidecar: Sidecar,
+	start: u32,
+	peer: PeerKey,
+	receiver: Receiver<RecvStream, Box<dyn Iterator<Item = BaoChunk> + Send>>,
+	active: Active,
+	_place: Place,
+}
+
+impl Incoming {
+	/// The hash of the whole fragment.
+	pub fn hash(&self) -> FragmentHash {
+		self.hash
+	}
+
+	/// Proves the hash up to the file's id.
+	pub fn sidecar(&self) -> &Sidecar {
+		&self.sidecar
+	}
+
+	/// Where in the fragment the bytes begin.
+	pub fn start(&self) -> u32 {
+		self.start
+	}
+
+	/// Appends the next group to `bytes` when it was verified; whether there was one. After an
+	/// error nothing more comes.
+	///
+	/// Not cancel-safe: what was appended by a cancelled call must be cut off.
+	pub async fn append(&mut self, bytes: &mut Vec<u8>) -> Result<bool, TransferError> {
+		let appended = self.receiver.next_group(bytes).await;
+		match &appended {
+			Ok(true) => {},
+			Ok(false) => self.active.0.metrics.gets_done.add(1),
+			Err(error) => count(&self.active.0, &self.peer, error),
+		}
+		appended
+	}
+
+	/// This side made the peer wait: that does not count against it.
+	pub fn waited(&mut self) {
+		self.receiver.waited();
+	}
+}
+
+impl fmt::Debug for Incoming {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Incoming").field("hash", &self.hash).finish_non_exhaustive()
+	}
+}
+
+/// Counts a get while it goes on.
+struct Active(Arc<Shared>);
+
+impl Active {
+	fn new(shared: &Arc<Shared>) -> Self {
+		shared.metrics.active.add(1);
+		Self(shared.clone())
+	}
+}
+
+impl Drop for Active {
+	fn drop(&mut self) {
+		self.0.metrics.active.sub(1);
 	}
 }

@@ -7,11 +7,11 @@ mod get;
 mod pool;
 mod put;
 
-pub use get::{Fetch, FragmentData};
+pub use get::{Fetch, FragmentData, Incoming};
 pub use put::{Put, PutOutcome};
 
 use crate::{
-	MAX_LIST, PeerAddr, TransferError,
+	MAX_LIST, PeerAddr, PeerKey, TransferError,
 	endpoint::Shared,
 	protocol::{ListAnswer, ListRequest, Request},
 };
@@ -63,7 +63,7 @@ impl Client {
 		self.pool.disconnect();
 	}
 
-	fn shared(&self) -> &Shared {
+	fn shared(&self) -> &Arc<Shared> {
 		&self.pool.shared
 	}
 
@@ -73,17 +73,17 @@ impl Client {
 			TransferError::Protocol("an answer is not understood".into())
 		})
 	}
+}
 
-	/// Counts how a transfer ended.
-	fn count(&self, peer: &PeerAddr, error: &TransferError) {
-		let metrics = &self.shared().metrics;
-		match error {
-			TransferError::WrongBytes { .. }
-			| TransferError::WrongSidecar(_)
-			| TransferError::WrongLength { .. } => metrics.blame(&peer.key),
-			TransferError::Stalled => metrics.stalled.add(1),
-			TransferError::Interrupted(_) => metrics.interrupted.add(1),
-			_ => {},
-		}
+/// Counts how a transfer ended.
+fn count(shared: &Shared, peer: &PeerKey, error: &TransferError) {
+	let metrics = &shared.metrics;
+	match error {
+		TransferError::WrongBytes { .. }
+		| TransferError::WrongSidecar(_)
+		| TransferError::WrongLength { .. } => metrics.blame(peer),
+		TransferError::Stalled => metrics.stalled.add(1),
+		TransferError::Interrupted(_) => metrics.interrupted.add(1),
+		_ => {},
 	}
 }

@@ -43,11 +43,12 @@ struct Peer {
 pub(super) struct Exchange {
 	pub send: SendStream,
 	pub recv: RecvStream,
-	_place: Place,
+	/// Kept for as long as the streams are used.
+	pub place: Place,
 }
 
 /// A place for a request on a connection.
-struct Place {
+pub(super) struct Place {
 	_permit: OwnedSemaphorePermit,
 	peer: Arc<Peer>,
 }
@@ -234,7 +235,7 @@ async fn ask(
 		Ok::<_, TransferError>((send, recv, answer))
 	};
 	match asked.await {
-		Ok((send, recv, answer)) => Ok((Exchange { send, recv, _place: place }, answer)),
+		Ok((send, recv, answer)) => Ok((Exchange { send, recv, place }, answer)),
 		Err(error) => Err((error, Some(place))),
 	}
 }

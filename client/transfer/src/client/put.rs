@@ -3,7 +3,7 @@
 
 //! Putting a fragment.
 
-use super::Client;
+use super::{Client, count};
 use crate::{
 	Fragment, GROUP_LEN, PeerAddr, PutOffer, Refusal, TransferError, frame,
 	protocol::{PutAnswer, PutDone, Request},
@@ -69,7 +69,7 @@ impl Client {
 		match &result {
 			Ok(outcome) if outcome.is_held() => self.shared().metrics.puts_done.add(1),
 			Ok(_) => {},
-			Err(error) => self.count(peer, error),
+			Err(error) => count(self.shared(), &peer.key, error),
 		}
 		result
 	}

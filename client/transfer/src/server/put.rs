@@ -9,7 +9,7 @@ use crate::{
 	address::short,
 	protocol::{PutAnswer, PutDone},
 	service::is_full,
-	stream::receiver,
+	stream::{Meter, receiver},
 };
 use iroh::endpoint::{RecvStream, SendStream};
 use planaria_primitives::{FileSpec, MAX_FRAGMENT_LEN, Sidecar};
@@ -134,7 +134,8 @@ impl<S: FragmentService> State<S> {
 		let mut batch = Batch { sink, bytes: Vec::new() };
 		if offset < offer.len {
 			let range = offset..offer.len;
-			let mut stream = receiver(&self.shared, recv, &offer.hash, offer.len, &range);
+			let mut stream =
+				receiver(&self.shared, recv, &offer.hash, offer.len, &range, Meter::default());
 			batch.bytes.reserve_exact((offer.len - offset).min(BATCH) as usize);
 			loop {
 				let more = stream.next_group(&mut batch.bytes).await;
