@@ -45,7 +45,7 @@ pub mod session_manager;
 pub mod slots;
 pub mod transactions;
 
-#[cfg(any(test, feature = "try-runtime"))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 pub mod invariants;
 #[cfg(test)]
 mod tests;

@@ -118,10 +118,13 @@ fn proofs() -> Vec<ProofItem> {
 	(0..PROOF_PAGES).flat_map(|page| read::<Proofs>(&proofs_key(page)).0).collect()
 }
 
-/// The chain after the block at hand, as the worker sees it.
-struct Chain {
-	miner: MinerId,
-	account: AccountId,
+/// The chain after the block at hand, as a miner's worker sees it.
+#[derive(Debug)]
+pub struct Chain {
+	/// The miner.
+	pub miner: MinerId,
+	/// The account of its hot key.
+	pub account: AccountId,
 }
 
 impl ChainView for Chain {

@@ -309,10 +309,10 @@ impl<T: Config> support::Clock for Pallet<T> {
 	}
 }
 
-#[cfg(any(test, feature = "try-runtime"))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 impl<T: Config> Pallet<T> {
 	/// Checks the [properties](crate#properties) that can be read off the storage.
-	pub(crate) fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
+	pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
 		Self::check_beacons()?;
 		Self::check_condition()
 	}

@@ -88,7 +88,7 @@ mod verdicts;
 
 pub mod weights;
 
-#[cfg(any(test, feature = "try-runtime"))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 
 #[cfg(feature = "runtime-benchmarks")]
