@@ -22,6 +22,9 @@ cd "$ROOT"
 # erasure/ and proof/
 cargo bench -q -p planaria-erasure --bench erasure -- "${FORMAT[@]}"
 
+# restore/: real transfers and stores, the chain is a table.
+cargo bench -q -p planaria-engine --bench restore -- "${FORMAT[@]}"
+
 # transfer/: the same number of bytes by raw iroh is the baseline.
 TRANSFER="$(cargo run -q --release -p planaria-transfer --bin planaria-bench-transfer)"
 RAW="$(printf '%s\n' "$TRANSFER" | jq -s 'map(select(.name == "transfer/put"))[0].baseline')"

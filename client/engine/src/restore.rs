@@ -485,7 +485,7 @@ impl Restorer {
 			}
 		}
 		let kib =
-			|fragments: usize| u32::try_from(len * fragments as u64 >> 10).unwrap_or(u32::MAX);
+			|fragments: usize| u32::try_from((len * fragments as u64) >> 10).unwrap_or(u32::MAX);
 		let data = usize::from(task.spec.data());
 		let all = u32::try_from(self.config.rebuild_memory >> 10).unwrap_or(u32::MAX);
 		let needed = kib(data + 1 + others.len()).clamp(1, all.clamp(1, u32::MAX >> 4));
