@@ -288,7 +288,7 @@ impl World {
 		let waiting = machine.jobs.iter_mut().find(|(_, job)| job.stage == Stage::Waiting);
 		let Some((name, job)) = waiting else { return };
 		job.stage = Stage::Gathering;
-		job.sources = siblings(&job.record, me, &mut self.rng).into();
+		job.sources = siblings(&job.record, me, |_| false, &mut self.rng).into();
 		job.wanted = usize::from(job.record.coding.data);
 		let name = *name;
 		self.gather(node, name);
