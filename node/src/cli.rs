@@ -3,8 +3,8 @@
 
 //! What one can write behind `planaria-node`.
 
-use crate::capacity::Capacity;
 use clap::{Args, Parser, Subcommand};
+use planaria_primitives::size::Size;
 use sc_cli::{OffchainWorkerEnabled, RunCmd};
 use std::{
 	net::{Ipv4Addr, SocketAddr},
@@ -41,8 +41,8 @@ pub struct MinerArgs {
 	pub store: Option<PathBuf>,
 
 	/// How much may be stored there, for example 1TiB or 500GB.
-	#[arg(long, value_name = "SIZE", requires = "miner")]
-	pub capacity: Option<Capacity>,
+	#[arg(long, value_name = "SIZE", value_parser = capacity, requires = "miner")]
+	pub capacity: Option<Size>,
 
 	/// Make the store's manifest anew from the fragments on disk before it is used.
 	#[arg(long, requires = "miner")]
@@ -72,7 +72,7 @@ pub struct MinerConfig {
 	/// Where fragments are kept.
 	pub store: PathBuf,
 	/// How much may be kept there.
-	pub capacity: Capacity,
+	pub capacity: Size,
 	/// Whether the store's manifest is made anew.
 	pub rebuild_store: bool,
 	/// Where the transfer listens.
@@ -104,6 +104,14 @@ impl Cli {
 			transfer_addrs: self.miner.transfer_addr.clone(),
 			endpoint_key_file: self.miner.endpoint_key_file.clone(),
 		}))
+	}
+}
+
+fn capacity(text: &str) -> Result<Size, String> {
+	match text.parse() {
+		Ok(Size(0)) => Err("a capacity is at least one byte".into()),
+		Ok(size) => Ok(size),
+		Err(error) => Err(format!("{error}; write for example 1TiB or 500GB")),
 	}
 }
 
@@ -191,8 +199,12 @@ mod tests {
 
 	#[test]
 	fn says_what_is_wrong_with_a_capacity() {
-		let error = miner("planaria-node --miner --store /srv/p --capacity 1T").unwrap_err();
-		assert!(error.contains("`T` is not a unit"), "{error}");
+		let error = |capacity: &str| {
+			miner(&format!("planaria-node --miner --store /srv/p --capacity {capacity}"))
+				.unwrap_err()
+		};
+		assert!(error("1TB/s").contains("unknown unit \"TB/s\""), "{}", error("1TB/s"));
+		assert!(error("0GiB").contains("at least one byte"));
 	}
 
 	#[test]

@@ -14,7 +14,8 @@
 //! - [`sampling`]: which fragments and chunks a random seed asks for,
 //! - [`segment`]: the chain's record of a segment, as the chain stores it,
 //! - [`duty`]: what a miner signs when it does what the chain asked of it,
-//! - [`mailbox`]: what the offchain worker and the engine tell each other.
+//! - [`mailbox`]: what the offchain worker and the engine tell each other,
+//! - [`size`]: numbers of bytes as people write them.
 //!
 //! The bytes are specified, with test vectors, in `docs/format.md`. The crate is `no_std`, knows
 //! no FRAME, and trusts nothing it is given: sizes and coding come from the chain's record, never
@@ -41,6 +42,8 @@ pub mod segment;
 pub mod duty;
 
 pub mod mailbox;
+
+pub mod size;
 
 pub use coding::{CodingError, CodingParams, FileSpec, SpecError};
 pub use commitment::{Sidecar, SidecarError, file_id};
