@@ -109,8 +109,8 @@ pub struct TransferArgs {
 	/// Relays that help to reach miners behind NAT, with commas between them.
 	#[arg(long, env = "PLANARIA_RELAYS", value_delimiter = ',', value_name = "URL")]
 	pub relays: Vec<String>,
-	/// The most bytes per second to move, for example 10MiB.
-	#[arg(long, value_name = "SIZE")]
+	/// The most bytes per second to move, for example 10MiB/s.
+	#[arg(long, value_name = "SIZE/s", value_parser = rate)]
 	pub rate: Option<Size>,
 }
 
@@ -235,6 +235,20 @@ pub struct StashArgs {
 	pub stash: Option<String>,
 }
 
+/// How much of the machine restorations and self-checks may take.
+#[derive(
+	Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+	/// As little as keeps up with the deadlines.
+	Quiet,
+	/// Leaves room for serving.
+	Balanced,
+	/// All there is.
+	Fast,
+}
+
 /// Which miner.
 #[derive(Clone, Debug, Args)]
 pub struct MinerArg {
@@ -320,6 +334,21 @@ Examples:
 		#[arg(long, value_name = "URL")]
 		node: Option<String>,
 	},
+	/// Register the node's present hot key in place of the former one.
+	SetHotKey {
+		#[command(flatten)]
+		stash: StashArgs,
+		/// The miner's node; without it --url.
+		#[arg(long, value_name = "URL")]
+		node: Option<String>,
+	},
+	/// Have another account receive what the miner earns.
+	SetPayee {
+		/// Which account.
+		payee: AccountId32,
+		#[command(flatten)]
+		stash: StashArgs,
+	},
 	/// Have the node check itself: every stored fragment is read, hashed and compared with the
 	/// chain.
 	Check {
@@ -327,8 +356,28 @@ Examples:
 		#[arg(long, value_name = "URL")]
 		node: Option<String>,
 		/// Return when the check has begun.
-		#[arg(long)]
+		#[arg(long, conflicts_with = "watch")]
 		no_wait: bool,
+		/// Print how far it is, line by line.
+		#[arg(long)]
+		watch: bool,
+	},
+	/// Show or set how fast the node may restore and check itself, while it runs.
+	#[command(after_help = "\
+Examples:
+  planaria miner throttle                      (shows it)
+  planaria miner throttle quiet --cap 20MB/s
+  planaria miner throttle fast                 (without a cap)")]
+	Throttle {
+		/// How much of the machine it may take; without it the profile stays.
+		profile: Option<Profile>,
+		/// The most bytes per second to read from other miners and from the disk; without it there
+		/// is no cap.
+		#[arg(long, value_name = "SIZE/s", value_parser = rate)]
+		cap: Option<Size>,
+		/// The miner's node; without it --url.
+		#[arg(long, value_name = "URL")]
+		node: Option<String>,
 	},
 	/// List the fragments that the chain assigns to a miner, or with --node those on its disk.
 	///
@@ -343,23 +392,48 @@ Examples:
 	},
 }
 
+/// What of it.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Part {
+	/// Only what this miner holds or has claimed.
+	#[arg(long)]
+	pub miner: Option<MinerId>,
+	/// Only what belongs to this file.
+	#[arg(long, conflicts_with = "miner")]
+	pub file: Option<FileIndex>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum RestoreCommand {
-	/// List restore orders, those nearest to loss first.
-	Orders {
-		/// Only those that this miner has claimed.
+	/// List restore orders, in the order of their urgency.
+	///
+	/// The spare of a segment is how many more of its fragments may go missing before it cannot be
+	/// restored. An order is disputed when several miners restored something that was not the
+	/// fragment.
+	Orders(Part),
+	/// List the miners that data moves away from, with the time that takes.
+	Targets {
+		/// Only this one.
 		#[arg(long)]
 		miner: Option<MinerId>,
 	},
-	/// List the miners that data moves away from.
-	Targets,
-	/// Count orders and targets.
-	Status,
+	/// Show what is left to restore, how fast that goes, and which segments are in danger.
+	///
+	/// Time left is what is left over the speed of the last claim period. It is unknown until
+	/// something was restored while the node looked, and stalled when nothing was for that long.
+	#[command(after_help = "\
+Examples:
+  planaria restore status
+  planaria restore status --miner 3    (what it has claimed, and what still moves away from it)
+  planaria restore status --file 7     (its segments, orders, and dangers)")]
+	Status(Part),
 	/// Tell what changes, block by block, until it is interrupted.
 	#[command(after_help = "\
-Example:
-  planaria restore watch --json | jq -c 'select(.event == \"restored\")'")]
-	Watch,
+Examples:
+  planaria restore watch --file 7
+  planaria restore watch --json | jq -c 'select(.event == \"restored\")'
+  planaria restore watch --json | jq 'select(.event == \"progress\").network.eta_secs'")]
+	Watch(Part),
 }
 
 #[derive(Debug, Subcommand)]
@@ -401,6 +475,16 @@ pub fn completions(shell: clap_complete::Shell) -> String {
 	let mut script = Vec::new();
 	clap_complete::generate(shell, &mut Cli::command(), "planaria", &mut script);
 	String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Bytes per second: `20MB/s` or `20MB`.
+fn rate(text: &str) -> Result<Size, String> {
+	let size = text.trim().strip_suffix("/s").unwrap_or(text);
+	match size.parse() {
+		Ok(Size(0)) => Err("that is nothing at all".into()),
+		Ok(size) => Ok(size),
+		Err(error) => Err(format!("{error}")),
+	}
 }
 
 fn label(text: &str) -> Result<String, String> {
@@ -445,14 +529,24 @@ mod tests {
 			"planaria miner finish 3",
 			"planaria miner set-declared 2TiB",
 			"planaria miner set-endpoint --node ws://127.0.0.1:1",
+			"planaria miner set-hot-key --stash //Alice",
+			"planaria miner set-payee 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
 			"planaria miner check --no-wait",
+			"planaria miner check --watch --node ws://127.0.0.1:1",
+			"planaria miner throttle",
+			"planaria miner throttle quiet --cap 20MB/s",
+			"planaria miner throttle --cap 1GiB --json",
 			"planaria miner status --node ws://127.0.0.1:1",
 			"planaria miner fragments 3",
 			"planaria miner fragments --node ws://127.0.0.1:1",
 			"planaria restore orders --miner 3",
+			"planaria restore orders --file 7",
 			"planaria restore targets",
+			"planaria restore targets --miner 3",
 			"planaria restore status",
+			"planaria restore status --file 7",
 			"planaria restore watch",
+			"planaria restore watch --miner 3",
 			"planaria account show 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
 			"planaria account transfer 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY 1.5",
 			"planaria account new",
@@ -483,6 +577,10 @@ mod tests {
 			"planaria miner top-up ten",
 			"planaria account transfer nobody 1",
 			"planaria get 7 -o a --rate fast",
+			"planaria get 7 -o a --rate 0",
+			"planaria miner throttle slow",
+			"planaria miner check --watch --no-wait",
+			"planaria restore orders --miner 3 --file 7",
 			"planaria miner status 3 --node ws://127.0.0.1:1",
 		] {
 			assert!(parse(line).is_err(), "{line}");

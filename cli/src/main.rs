@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
 
 	let json = cli.global.json;
 	// A watch has no other end.
-	let endless = matches!(cli.command, Command::Restore(RestoreCommand::Watch));
+	let endless = matches!(cli.command, Command::Restore(RestoreCommand::Watch(_)));
 	let done = tokio::select! {
 		done = run(cli) => done,
 		_ = tokio::signal::ctrl_c(), if !endless => Err(exit::interrupted()),

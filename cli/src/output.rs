@@ -113,6 +113,22 @@ pub fn count(number: impl Into<u64>, noun: &str) -> String {
 	if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A length of time, in its two largest units.
+pub fn duration(seconds: u64) -> String {
+	const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+	let first = UNITS.iter().position(|(length, _)| seconds >= *length);
+	let Some(first) = first else { return "0 s".into() };
+	let mut rest = seconds;
+	let mut parts = Vec::new();
+	for (length, name) in UNITS.iter().skip(first).take(2) {
+		if rest / length > 0 {
+			parts.push(format!("{} {name}", rest / length));
+		}
+		rest %= length;
+	}
+	parts.join(" ")
+}
+
 /// Bytes that should be text, with what cannot be shown escaped.
 pub fn label(bytes: &[u8]) -> String {
 	String::from_utf8_lossy(bytes).escape_debug().collect()
@@ -129,6 +145,15 @@ mod tests {
 		table.row(["1".into(), "8 MiB".into()]);
 		table.row(["1000000".into(), String::new()]);
 		assert_eq!(table.render("none"), "miner    held\n1        8 MiB\n1000000\n");
+	}
+
+	#[test]
+	fn durations_have_two_units_at_most() {
+		let shown = [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_725, "1 h 2 min")];
+		for (seconds, text) in shown {
+			assert_eq!(duration(seconds), text);
+		}
+		assert_eq!((duration(90_061), duration(86_401)), ("1 d 1 h".into(), "1 d".into()));
 	}
 
 	#[test]

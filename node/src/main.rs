@@ -5,18 +5,20 @@
 //!
 //! - [`cli`] is what one can write behind `planaria-node`, [`command`] does it,
 //! - [`chain_spec`] finds the chain, [`service`] runs the node, [`rpc`] answers questions,
-//! - [`capacity`] reads how much a miner offers.
+//! - [`miner`] is the storage miner inside it,
+//! - [`watch`] follows what the network restores, [`metrics`] declares what Prometheus is told.
 
 // The errors are those of Substrate's crates, and passed on once in the life of a node.
 #![allow(clippy::result_large_err)]
 
-mod capacity;
 mod chain_spec;
 mod cli;
 mod command;
+mod metrics;
 mod miner;
 mod rpc;
 mod service;
+mod watch;
 
 fn main() -> std::process::ExitCode {
 	match command::run() {

@@ -10,6 +10,7 @@ use crate::{
 	cli::MinerConfig,
 	miner::{self, RingingStorage},
 	rpc::{self, GrandpaDeps},
+	watch,
 };
 use futures::FutureExt;
 use planaria_runtime::{Block, Hash, RuntimeApi};
@@ -296,6 +297,14 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
 		(None, _) => None,
 	};
 
+	let metrics = prometheus.as_ref().and_then(|registry| {
+		watch::Metrics::register(registry)
+			.inspect_err(|error| tracing::warn!(%error, "restoration has no metrics"))
+			.ok()
+	});
+	let (restoration, follow) = watch::restoration(client.clone(), sync.clone(), metrics);
+	node.spawn.spawn("planaria-restoration", None, follow);
+
 	let voter_state = SharedVoterState::empty();
 	let rpc_builder = {
 		let (client, pool, select_chain, keystore, babe_worker) = (
@@ -324,6 +333,7 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
 				babe_worker: babe_worker.clone(),
 				grandpa: grandpa.clone(),
 				miner: miner.clone(),
+				restoration: restoration.clone(),
 			};
 			rpc::create(deps, executor).map_err(ServiceError::Application)
 		})

@@ -22,6 +22,9 @@ use planaria_primitives::{
 use scale_info::TypeInfo;
 pub use sp_runtime::AccountId32;
 
+#[cfg(feature = "std")]
+pub mod progress;
+
 /// The longest page any of the calls returns.
 pub const MAX_PAGE: u32 = 256;
 
@@ -346,6 +349,22 @@ pub struct TargetStatus {
 	pub held: u64,
 }
 
+/// A segment that too little is present of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SegmentVerdict {
+	/// The segment.
+	pub segment: SegmentId,
+	/// The file it belongs to.
+	pub file: FileIndex,
+	/// Its number in the file.
+	pub number: u32,
+	/// How many more fragments would have to be present, as a negative number.
+	pub spare: i16,
+	/// The network's word on it.
+	pub verdict: VerdictStatus,
+}
+
 sp_api::decl_runtime_apis! {
 	/// The miners and the network as a whole.
 	pub trait MinersApi {
@@ -384,6 +403,8 @@ sp_api::decl_runtime_apis! {
 		fn claims(miner: MinerId, after: Option<FragmentId>, limit: u32) -> Vec<OrderStatus>;
 		/// A page of restore targets among the miners.
 		fn targets(after: Option<MinerId>, limit: u32) -> Vec<TargetStatus>;
+		/// A page of the segments that too little is present of.
+		fn verdicts(after: Option<SegmentId>, limit: u32) -> Vec<SegmentVerdict>;
 		/// The beacon of one of the last 256 blocks.
 		fn beacon(block: u32) -> Option<planaria_primitives::Hash>;
 	}

@@ -15,10 +15,10 @@ use frame_support::{
 	weights::Weight,
 };
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
-use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId};
+use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId, SegmentId};
 use planaria_runtime_api::{
 	FileStatus, FragmentRecord, MinerStatus, NetworkStatus, OrderStatus, SegmentStatus,
-	TargetStatus,
+	SegmentVerdict, TargetStatus,
 };
 use sp_consensus_grandpa::{AuthorityId as GrandpaId, AuthorityList};
 use sp_core::{OpaqueMetadata, crypto::KeyTypeId};
@@ -162,6 +162,10 @@ sp_api::impl_runtime_apis! {
 
 		fn targets(after: Option<MinerId>, limit: u32) -> Vec<TargetStatus> {
 			queries::targets(after, limit)
+		}
+
+		fn verdicts(after: Option<SegmentId>, limit: u32) -> Vec<SegmentVerdict> {
+			queries::verdicts(after, limit)
 		}
 
 		fn beacon(block: u32) -> Option<planaria_primitives::Hash> {

@@ -16,7 +16,7 @@ use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, Hash, Min
 use planaria_runtime_api::{
 	FileLife, FileStatus, FragmentRecord, FragmentStatus, MAX_PAGE, MinerStanding, MinerStatus,
 	NetworkStatus, OrderCause, OrderStanding, OrderStatus, SegmentClaim, SegmentStatus,
-	TargetStatus, VerdictStatus,
+	SegmentVerdict, TargetStatus, VerdictStatus,
 };
 
 fn page(limit: u32) -> usize {
@@ -174,10 +174,14 @@ fn segment_status(id: SegmentId, info: &SegmentInfo) -> SegmentStatus {
 }
 
 fn verdict(segment: SegmentId) -> Option<VerdictStatus> {
-	restore::Verdicts::<Runtime>::get(segment).map(|verdict| match verdict {
+	restore::Verdicts::<Runtime>::get(segment).map(verdict_status)
+}
+
+fn verdict_status(verdict: Verdict) -> VerdictStatus {
+	match verdict {
 		Verdict::Suspected { deadline } => VerdictStatus::Suspected { deadline },
 		Verdict::Lost { since } => VerdictStatus::Lost { since },
-	})
+	}
 }
 
 /// What a miner must know of these fragments, named off chain.
@@ -313,6 +317,28 @@ pub fn targets(after: Option<MinerId>, limit: u32) -> Vec<TargetStatus> {
 				fragments: load.fragments,
 				held: load.held,
 			}
+		})
+		.collect()
+}
+
+/// A page of the segments that have a verdict.
+pub fn verdicts(after: Option<SegmentId>, limit: u32) -> Vec<SegmentVerdict> {
+	let iter = match after {
+		None => restore::Verdicts::<Runtime>::iter(),
+		Some(after) => restore::Verdicts::<Runtime>::iter_from(
+			restore::Verdicts::<Runtime>::hashed_key_for(after),
+		),
+	};
+	iter.take(page(limit))
+		.filter_map(|(segment, verdict)| {
+			let info = <Files as pallet_planaria_support::Fragments>::get(segment)?;
+			Some(SegmentVerdict {
+				segment,
+				file: info.file,
+				number: info.number,
+				spare: Restore::spare(segment, &info),
+				verdict: verdict_status(verdict),
+			})
 		})
 		.collect()
 }

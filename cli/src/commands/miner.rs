@@ -2,15 +2,15 @@
 // SPDX-FileCopyrightText: The Planaria developers
 
 use crate::{
-	args::{MinerArg, MinerCommand, StashArgs},
+	args::{MinerArg, MinerCommand, Profile, StashArgs},
 	bars,
 	context::{Context, Receipt},
 	exit,
-	output::{Table, facts},
+	output::{Table, duration, facts},
 };
 use planaria_sdk::{
 	AccountId32, Chain, ChainError, Secret, View,
-	api::{MAX_PAGE, MinerStanding, MinerStatus},
+	api::{MAX_PAGE, MinerStanding, MinerStatus, NetworkStatus},
 	chain::{Call, calls},
 	primitives::{FileIndex, FragmentName, MinerId},
 	units::{Amount, Size},
@@ -39,7 +39,15 @@ pub async fn run(context: &Context, command: MinerCommand) -> anyhow::Result<()>
 			sign(context, &stash, calls::set_declared(bytes.0)).await
 		},
 		MinerCommand::SetEndpoint { stash, node } => set_endpoint(context, &stash, node).await,
-		MinerCommand::Check { node, no_wait } => check(context, node, !no_wait).await,
+		MinerCommand::SetHotKey { stash, node } => set_hot_key(context, &stash, node).await,
+		MinerCommand::SetPayee { payee, stash } => {
+			sign(context, &stash, calls::set_payee(&payee)).await
+		},
+		MinerCommand::Check { node, no_wait, watch: false } => check(context, node, !no_wait).await,
+		MinerCommand::Check { node, .. } => watch_check(context, node).await,
+		MinerCommand::Throttle { profile, cap, node } => {
+			throttle(context, node, profile, cap).await
+		},
 		MinerCommand::Fragments { miner, node: None } => fragments(context, &miner).await,
 		MinerCommand::Fragments { node, .. } => stored(context, node).await,
 	}
@@ -115,6 +123,57 @@ async fn set_endpoint(
 	submit(context, secret, &calls::set_endpoint(&proofs.endpoint, &proofs.endpoint_proof)).await
 }
 
+async fn set_hot_key(
+	context: &Context,
+	stash: &StashArgs,
+	node: Option<String>,
+) -> anyhow::Result<()> {
+	let secret = context.stash(stash)?;
+	let node = context.node(node.as_deref()).await?;
+	let proofs = node.registration_proofs(&secret.account()).await?;
+	submit(context, secret, &calls::set_hot_key(&proofs.hot_key, &proofs.hot_proof)).await
+}
+
+/// How fast a node may restore and check itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Throttle {
+	profile: Profile,
+	/// Bytes per second.
+	cap: Option<u64>,
+}
+
+impl Throttle {
+	fn text(self) -> String {
+		let profile = match self.profile {
+			Profile::Quiet => "quiet",
+			Profile::Balanced => "balanced",
+			Profile::Fast => "fast",
+		};
+		match self.cap {
+			Some(cap) => format!("{profile}, at most {}/s", Size(cap)),
+			None => profile.into(),
+		}
+	}
+}
+
+async fn throttle(
+	context: &Context,
+	node: Option<String>,
+	profile: Option<Profile>,
+	cap: Option<Size>,
+) -> anyhow::Result<()> {
+	let node = context.node(node.as_deref()).await?;
+	let now: Throttle = node.rpc("miner_throttle", &[]).await?;
+	let throttle = if profile.is_none() && cap.is_none() {
+		now
+	} else {
+		let profile = serde_json::to_value(profile.unwrap_or(now.profile))?;
+		let cap = serde_json::to_value(cap.map(|cap| cap.0))?;
+		node.rpc("miner_setThrottle", &[profile, cap]).await?
+	};
+	context.printer.print(&throttle, || throttle.text())
+}
+
 /// Which miner a command is about.
 async fn which(context: &Context, view: &View, arg: &MinerArg) -> anyhow::Result<MinerId> {
 	if let Some(miner) = arg.miner {
@@ -131,7 +190,7 @@ async fn find(context: &Context, view: &View, arg: &MinerArg) -> anyhow::Result<
 	found.ok_or_else(|| exit::not_found(format!("there is no miner {miner}")))
 }
 
-fn standing(standing: MinerStanding) -> &'static str {
+pub fn standing(standing: MinerStanding) -> &'static str {
 	match standing {
 		MinerStanding::Serving => "serving",
 		MinerStanding::Suspended => "suspended: failed audits, no new data, no rewards",
@@ -211,31 +270,158 @@ async fn list(context: &Context) -> anyhow::Result<()> {
 
 /// What a miner's node says of itself. Other fields are passed on as they are.
 async fn node_status(context: &Context, node: Option<String>) -> anyhow::Result<()> {
-	let report: serde_json::Value =
-		context.node(node.as_deref()).await?.rpc("miner_status", &[]).await?;
-	context.printer.print(&report, || node_text(&report))
+	let node = context.node(node.as_deref()).await?;
+	let report: serde_json::Value = node.rpc("miner_status", &[]).await?;
+	let network = node.view().await?.network().await?;
+	context.printer.print(&report, || node_text(&report, &network))
 }
 
-fn node_text(report: &serde_json::Value) -> String {
-	let number = |path: &str| report.pointer(path).and_then(serde_json::Value::as_u64);
-	let size = |path| number(path).map_or("?".into(), |bytes| Size(bytes).to_string());
-	let whole = |path| number(path).map_or("?".into(), |number| number.to_string());
-	let miner = number("/engine/miner").map_or("not registered".into(), |id| id.to_string());
+/// Reads the numbers of a node's report, whatever else may be in it.
+struct Reader<'a>(&'a serde_json::Value);
+
+impl Reader<'_> {
+	fn number(&self, path: &str) -> Option<u64> {
+		self.0.pointer(path).and_then(serde_json::Value::as_u64)
+	}
+
+	fn is(&self, path: &str) -> bool {
+		self.0.pointer(path).and_then(serde_json::Value::as_bool).unwrap_or_default()
+	}
+
+	fn whole(&self, path: &str) -> String {
+		self.number(path).map_or("?".into(), |number| number.to_string())
+	}
+
+	fn size(&self, path: &str) -> String {
+		self.number(path).map_or("?".into(), |bytes| Size(bytes).to_string())
+	}
+
+	/// What it has for fees.
+	fn funds(&self) -> String {
+		let text = |path: &str| self.0.pointer(path).and_then(serde_json::Value::as_str);
+		let free = text("/funds/free").and_then(|free| free.parse().ok()).map(Amount);
+		let (Some(free), Some(account)) = (free, text("/funds/account")) else {
+			return "?".into();
+		};
+		let low = if self.is("/funds/low") {
+			" (LOW: send some, or it can neither open nor claim restore orders)"
+		} else {
+			""
+		};
+		format!("{free} at {account}{low}")
+	}
+
+	/// How long until it counts as absent.
+	fn seen(&self, network: &NetworkStatus) -> String {
+		let Some(seen) = self.number("/chain/last_seen") else { return "not registered".into() };
+		let unseen = u64::from(network.tick).saturating_sub(seen);
+		let left = u64::from(network.absent_after).saturating_sub(unseen);
+		let time = |ticks: u64| duration(ticks.saturating_mul(network.slot_millis) / 1000);
+		match self.0.pointer("/chain/standing").and_then(serde_json::Value::as_str) {
+			Some("absent") => format!("{} ago: ABSENT until a duty is accepted", time(unseen)),
+			_ => format!("{} ago; absent in {} without a duty", time(unseen), time(left)),
+		}
+	}
+
+	/// What is left to restore.
+	fn left(&self) -> String {
+		let of = "/engine/progress";
+		let number = |field: &str| self.number(&format!("{of}/{field}"));
+		let left = number("fragments_left").unwrap_or_default();
+		if left == 0 {
+			return "nothing".into();
+		}
+		let speed = match number("rate") {
+			None | Some(0) => String::new(),
+			Some(rate) => format!(" at {}/s", Size(rate)),
+		};
+		let time = match number("eta_secs") {
+			_ if self.is(&format!("{of}/stalled")) => "stalled: nothing moves".into(),
+			Some(seconds) => format!("about {}", duration(seconds)),
+			None => "time unknown until something is restored".into(),
+		};
+		format!("{left} fragments, {}{speed}, {time}", self.size(&format!("{of}/bytes_left")))
+	}
+
+	/// How far the search for what targets hold is.
+	fn finder(&self) -> String {
+		let of = |field: &str| self.whole(&format!("/engine/finder/{field}"));
+		let pass = if self.is("/engine/finder/scanning") {
+			format!("{} of {} segments looked at", of("scanned"), of("total"))
+		} else if self.number("/engine/finder/passes").unwrap_or_default() == 0 {
+			"has not looked yet".into()
+		} else {
+			let millis = self.number("/engine/finder/last_pass_millis").unwrap_or_default();
+			let seconds = format!("{}.{} s", millis / 1000, millis % 1000 / 100);
+			format!("the last pass over {} segments took {seconds}", of("scanned"))
+		};
+		format!("{} restorable at {} targets; {pass}", of("worklist"), of("targets"))
+	}
+}
+
+fn node_text(report: &serde_json::Value, network: &NetworkStatus) -> String {
+	let read = Reader(report);
+	let miner = read.number("/engine/miner").map_or("not registered".into(), |id| id.to_string());
 	let endpoint = report.get("endpoint").and_then(serde_json::Value::as_array);
 	let endpoint = endpoint.into_iter().flatten().filter_map(serde_json::Value::as_str);
+	let throttle = report.pointer("/engine/throttle").cloned().unwrap_or_default();
+	let throttle = serde_json::from_value(throttle).map_or("?".into(), Throttle::text);
+	let check = report.pointer("/engine/check").cloned().unwrap_or_default();
+	let check = serde_json::from_value(check).map_or("?".into(), |check: Check| check.line());
 	let mut text = facts(&[
 		("miner", miner),
 		("endpoint", endpoint.collect::<Vec<_>>().join(", ")),
-		("capacity", size("/store/capacity")),
-		("used", format!("{} in {} fragments", size("/store/used"), whole("/store/fragments"))),
-		("quarantined", size("/store/quarantined")),
-		("broken", whole("/store/broken")),
-		("unconfirmed", whole("/engine/unconfirmed")),
-		("copied", whole("/engine/totals/copied")),
-		("rebuilt", whole("/engine/totals/rebuilt")),
-		("restored", size("/engine/totals/bytes_restored")),
-		("read for it", size("/engine/totals/bytes_read")),
+		("last seen", read.seen(network)),
+		("fees", read.funds()),
+		("capacity", read.size("/store/capacity")),
+		(
+			"used",
+			format!("{} in {} fragments", read.size("/store/used"), read.whole("/store/fragments")),
+		),
+		("quarantined", read.size("/store/quarantined")),
+		("broken", read.whole("/store/broken")),
+		("unconfirmed", read.whole("/engine/unconfirmed")),
+		("self-check", check),
+		("throttle", throttle),
+		("to restore", read.left()),
+		("finder", read.finder()),
+		(
+			"restored",
+			format!(
+				"{} copied, {} rebuilt, {} by others' help; {}",
+				read.whole("/engine/totals/copied"),
+				read.whole("/engine/totals/rebuilt"),
+				read.whole("/engine/totals/cooperated"),
+				read.size("/engine/totals/bytes_restored"),
+			),
+		),
+		("read for it", read.size("/engine/totals/bytes_read")),
+		(
+			"failures",
+			format!(
+				"{} sources lied, {} races lost, {} claims declined",
+				read.whole("/engine/totals/lies"),
+				read.whole("/engine/totals/races_lost"),
+				read.whole("/engine/totals/declined"),
+			),
+		),
 	]);
+	let files = report.pointer("/engine/files").and_then(serde_json::Value::as_array);
+	let mut table = Table::new(&["file", "fragments", "left", "time left"]);
+	for file in files.into_iter().flatten() {
+		let read = Reader(file);
+		let time = read.number("/eta_secs").map_or("?".into(), duration);
+		table.row([
+			read.whole("/file"),
+			read.whole("/fragments_left"),
+			read.size("/bytes_left"),
+			if read.is("/stalled") { "stalled".into() } else { time },
+		]);
+	}
+	let files = table.render("");
+	if !files.is_empty() {
+		text.push_str(&format!("\n{files}"));
+	}
 	let restores = report.pointer("/engine/restores").and_then(serde_json::Value::as_array);
 	let mut table = Table::new(&["file", "segment", "fragment", "phase", "attempts", "error"]);
 	for restore in restores.into_iter().flatten() {
@@ -252,16 +438,44 @@ fn node_text(report: &serde_json::Value) -> String {
 	text
 }
 
-/// The self-check of a node.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// The self-check of a node. Times are seconds since the Unix epoch.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Check {
+	/// Whether a pass runs that somebody asked for, as fast as it may.
 	running: bool,
 	passes: u64,
 	checked: u64,
 	bytes: u64,
+	/// What there is to hash.
+	bytes_total: u64,
+	/// Wrong bytes.
 	damaged: u64,
+	/// Not to be read.
 	unreadable: u64,
 	missing: u64,
+	/// When this pass is expected to end.
+	expected_end: Option<u64>,
+	/// The last pass that was finished.
+	last: Option<Pass>,
+	/// That the disk fails, as the node says it.
+	alarm: Option<serde_json::Value>,
+}
+
+/// A self-check that was finished.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Pass {
+	finished: u64,
+	checked: u64,
+	bytes: u64,
+	damaged: u64,
+	unreadable: u64,
+}
+
+fn unix_time() -> u64 {
+	let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+	now.map(|now| now.as_secs()).unwrap_or_default()
 }
 
 impl Check {
@@ -271,16 +485,57 @@ impl Check {
 		serde_json::from_value(check).map_err(|error| ChainError::Incompatible(error.to_string()))
 	}
 
+	/// Of this pass, in percent.
+	fn share(&self) -> u64 {
+		(self.bytes.min(self.bytes_total) * 100).checked_div(self.bytes_total).unwrap_or(100)
+	}
+
+	fn bad(&self) -> u64 {
+		self.damaged + self.unreadable + self.missing
+	}
+
+	/// Everything in a line.
+	fn line(&self) -> String {
+		self.line_at(unix_time())
+	}
+
+	fn line_at(&self, now: u64) -> String {
+		if self.alarm.is_some() {
+			return "stopped: THE DISK IS FAILING, see the node's log".into();
+		}
+		let how = if self.running { "runs" } else { "goes on in the background" };
+		let mut text = format!("{how}, {} % done", self.share());
+		if let Some(end) = self.expected_end.filter(|end| *end > now) {
+			text.push_str(&format!(", {} left", duration(end - now)));
+		}
+		text.push_str(&format!(
+			"; {} damaged, {} unreadable, {} missing",
+			self.damaged, self.unreadable, self.missing
+		));
+		match &self.last {
+			Some(last) => text.push_str(&format!(
+				"; the last full pass ended {} ago",
+				duration(now.saturating_sub(last.finished))
+			)),
+			None => text.push_str("; no full pass yet"),
+		}
+		text
+	}
+
 	fn text(&self) -> String {
-		let bad = self.damaged + self.unreadable + self.missing;
-		let verdict = match bad {
+		let verdict = match self.bad() {
+			_ if self.alarm.is_some() => "the disk is failing: see the node's log",
 			0 => "all fragments are whole and here",
 			_ => "the node restores what is bad; see 'planaria miner status --node'",
 		};
+		let (checked, bytes, damaged, unreadable) = match &self.last {
+			Some(last) => (last.checked, last.bytes, last.damaged, last.unreadable),
+			None => (self.checked, self.bytes, self.damaged, self.unreadable),
+		};
 		facts(&[
-			("checked", format!("{} fragments, {}", self.checked, Size(self.bytes))),
-			("damaged", self.damaged.to_string()),
-			("unreadable", self.unreadable.to_string()),
+			("checked", format!("{checked} fragments, {}", Size(bytes))),
+			("damaged", damaged.to_string()),
+			("unreadable", unreadable.to_string()),
 			("missing", self.missing.to_string()),
 			("", verdict.into()),
 		])
@@ -288,21 +543,48 @@ impl Check {
 }
 
 async fn check(context: &Context, node: Option<String>, wait: bool) -> anyhow::Result<()> {
-	const POLL: Duration = Duration::from_millis(500);
 	let node = context.node(node.as_deref()).await?;
-	let passes = Check::of(&node).await?.passes;
-	let _: bool = node.rpc("miner_check", &[]).await?;
 	let spinner = bars::spinner("the node checks every fragment it stores".into());
-	let check = loop {
-		let check = Check::of(&node).await?;
-		if !wait || check.passes > passes {
-			break check;
-		}
-		spinner.set_message(format!("{} fragments checked", check.checked));
-		tokio::time::sleep(POLL).await;
-	};
+	let check = run_check(&node, wait, |check| {
+		spinner.set_message(check.line());
+		Ok(())
+	})
+	.await?;
 	spinner.finish_and_clear();
 	context.printer.print(&check, || if wait { check.text() } else { "the check has begun".into() })
+}
+
+/// Starts a check and shows how far it is, until it is done if that is waited for.
+async fn run_check(
+	node: &Chain,
+	wait: bool,
+	mut show: impl FnMut(&Check) -> anyhow::Result<()>,
+) -> anyhow::Result<Check> {
+	const POLL: Duration = Duration::from_millis(500);
+	let passes = Check::of(node).await?.passes;
+	let _: bool = node.rpc("miner_check", &[]).await?;
+	loop {
+		let check = Check::of(node).await?;
+		if !wait || (check.passes > passes && !check.running) {
+			return Ok(check);
+		}
+		show(&check)?;
+		tokio::time::sleep(POLL).await;
+	}
+}
+
+async fn watch_check(context: &Context, node: Option<String>) -> anyhow::Result<()> {
+	let node = context.node(node.as_deref()).await?;
+	let mut told = None;
+	let done = run_check(&node, true, |check| {
+		if told.as_ref() != Some(check) {
+			context.printer.line(check, || check.line())?;
+			told = Some(check.clone());
+		}
+		Ok(())
+	})
+	.await?;
+	context.printer.line(&done, || done.text())
 }
 
 /// A fragment on a node's disk.
@@ -450,10 +732,26 @@ mod tests {
 		assert_eq!(json["endpoint_addrs"][0], "127.0.0.1:4410");
 	}
 
+	fn network() -> NetworkStatus {
+		NetworkStatus {
+			height: 9,
+			tick: 30,
+			running: true,
+			slot_millis: 2000,
+			claim_period: 45,
+			absent_after: 60,
+			absent_max: 900,
+			braked: false,
+			miners: 5,
+			files_ever: 1,
+			segments_ever: 1,
+		}
+	}
+
 	#[test]
 	fn a_nodes_report_is_shown() {
 		let report = serde_json::json!({
-			"chain": null,
+			"chain": { "last_seen": 20, "standing": "serving" },
 			"engine": {
 				"miner": 3,
 				"unconfirmed": 0,
@@ -462,23 +760,72 @@ mod tests {
 					"own": false, "phase": "running", "attempts": 1, "error": null,
 				}],
 				"check": {
-					"running": false, "passes": 1, "checked": 5, "bytes": 1024,
+					"running": false, "passes": 1, "checked": 5, "bytes": 1024, "bytes_total": 4096,
 					"damaged": 1, "unreadable": 0, "missing": 0, "later": true,
 				},
-				"totals": { "copied": 1, "rebuilt": 0, "bytes_restored": 64, "bytes_read": 64 },
+				"progress": {
+					"fragments_left": 3, "bytes_left": 3072, "rate": 1024, "eta_secs": 3,
+					"stalled": false,
+				},
+				"files": [{ "file": 7, "fragments_left": 3, "bytes_left": 3072, "stalled": true }],
+				"finder": {
+					"scanning": false, "scanned": 10, "total": 10, "worklist": 4, "targets": 1,
+					"passes": 1, "last_pass_millis": 1234,
+				},
+				"throttle": { "profile": "quiet", "cap": 20_971_520 },
+				"totals": {
+					"copied": 1, "rebuilt": 0, "cooperated": 2, "bytes_restored": 64,
+					"bytes_read": 64, "lies": 0, "races_lost": 5, "declined": 0,
+				},
 			},
 			"store": { "capacity": 1 << 30, "used": 64, "fragments": 1, "quarantined": 0, "broken": 0 },
+			"funds": { "account": "5Grw", "free": "500000000000", "low": true },
 			"endpoint": ["127.0.0.1:4410"],
 		});
-		let text = node_text(&report);
-		for part in ["miner        3", "64 B in 1 fragments", "running", "1 GiB", "127.0.0.1:4410"]
-		{
+		let text = node_text(&report, &network());
+		for part in [
+			"miner        3",
+			"64 B in 1 fragments",
+			"running",
+			"1 GiB",
+			"127.0.0.1:4410",
+			"20 s ago; absent in 1 min 40 s",
+			"0.5 PLAN at 5Grw (LOW",
+			"25 % done",
+			"3 fragments, 3 KiB at 1 KiB/s, about 3 s",
+			"quiet, at most 20 MiB/s",
+			"4 restorable at 1 targets; the last pass over 10 segments took 1.2 s",
+			"1 copied, 0 rebuilt, 2 by others' help",
+			"stalled",
+			"5 races lost",
+		] {
 			assert!(text.contains(part), "{part:?} is not in\n{text}");
 		}
-		assert!(node_text(&serde_json::json!({})).contains("not registered"));
-		let check = report.pointer("/engine/check").cloned().expect("there");
-		let check: Check = serde_json::from_value(check).expect("reads");
+		let empty = node_text(&serde_json::json!({}), &network());
+		assert!(empty.contains("not registered"), "{empty}");
+	}
+
+	#[test]
+	fn a_self_check_tells_damaged_from_unreadable_and_when_it_ends() {
+		let check = Check {
+			running: true,
+			bytes: 1,
+			bytes_total: 4,
+			damaged: 1,
+			unreadable: 2,
+			expected_end: Some(160),
+			last: Some(Pass { finished: 40, checked: 5, bytes: 1024, ..Pass::default() }),
+			..Check::default()
+		};
+		assert_eq!(
+			check.line_at(100),
+			"runs, 25 % done, 1 min left; 1 damaged, 2 unreadable, 0 missing; the last full pass \
+			 ended 1 min ago"
+		);
 		assert!(check.text().contains("5 fragments, 1 KiB"));
 		assert!(check.text().contains("restores what is bad"));
+		let failing = Check { alarm: Some(true.into()), ..check };
+		assert!(failing.line_at(100).contains("FAILING"));
+		assert_eq!(Check::default().share(), 100);
 	}
 }

@@ -4,16 +4,20 @@
 //! The storage miner inside the node: store, transfer and engine, and what ties them to the chain.
 
 mod chain;
+mod funds;
 mod keys;
 mod mailbox;
 mod metrics;
 
 pub use chain::NodeChain;
+pub use funds::Funds;
 pub use keys::{KeyError, RegistrationProofs};
 pub use mailbox::RingingStorage;
+pub use metrics::Metrics;
 
 use crate::{cli::MinerConfig, service::FullClient};
 use planaria_engine::{Chain, Engine, EngineConfig, EngineHandle, Service};
+use planaria_runtime::AccountId;
 use planaria_store::{DiskOptions, DiskStore, FragmentStore, OpenError};
 use planaria_transfer::{BindError, EndpointConfig, PeerAddr, Server, Transfer, TransferConfig};
 use sc_service::{ChainType, Error as ServiceError, SpawnTaskHandle};
@@ -73,6 +77,7 @@ pub struct Deps<S, O> {
 /// A running miner. Clones talk to the same one.
 #[derive(Clone)]
 pub struct Miner {
+	client: Arc<FullClient>,
 	chain: NodeChain,
 	keystore: KeystorePtr,
 	store: Arc<dyn FragmentStore>,
@@ -93,12 +98,12 @@ where
 	let key_file = config.endpoint_key_file.unwrap_or_else(|| deps.base_path.join("transfer.key"));
 	let secret_key = keys::endpoint_key(&key_file)?;
 
-	let capacity = config.capacity.bytes();
+	let capacity = config.capacity.0;
 	let options = DiskOptions { rebuild: config.rebuild_store, ..DiskOptions::new(capacity) };
 	let store = DiskStore::open(&config.store, options)?;
 	let store: Arc<dyn FragmentStore> = Arc::new(store);
 
-	let (chain, follow) = NodeChain::new(deps.client, deps.keystore.clone(), deps.sync);
+	let (chain, follow) = NodeChain::new(deps.client.clone(), deps.keystore.clone(), deps.sync);
 	deps.spawn.spawn("planaria-heads", Some("miner"), follow);
 
 	let endpoint = EndpointConfig {
@@ -133,7 +138,10 @@ where
 		advertised = ?advertised,
 		"storage miner started",
 	);
+	let funds = funds::warn(chain.clone(), deps.client.clone(), deps.keystore.clone());
+	deps.spawn.spawn("planaria-funds", Some("miner"), funds);
 	let miner = Miner {
+		client: deps.client,
 		chain,
 		keystore: deps.keystore,
 		store,
@@ -144,7 +152,7 @@ where
 		capacity,
 	};
 	if let Some(registry) = &deps.prometheus {
-		match metrics::Metrics::register(registry) {
+		match Metrics::register(registry) {
 			Ok(metrics) => deps.spawn.spawn(
 				"planaria-metrics",
 				Some("miner"),
@@ -186,6 +194,14 @@ impl Miner {
 	/// The chain.
 	pub fn chain(&self) -> &NodeChain {
 		&self.chain
+	}
+
+	/// What `account`, or else the hot key's, has for fees.
+	pub async fn funds(&self, account: Option<AccountId>) -> Result<Option<Funds>, String> {
+		let (client, keystore) = (self.client.clone(), self.keystore.clone());
+		tokio::task::spawn_blocking(move || Funds::of(&client, &keystore, account))
+			.await
+			.map_err(|error| error.to_string())?
 	}
 
 	/// Where others reach this miner.

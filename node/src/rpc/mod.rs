@@ -5,8 +5,11 @@
 
 mod planaria;
 
-use crate::miner::Miner;
-use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
+use crate::{
+	miner::Miner,
+	service::{FullBackend, FullClient, FullPool, FullSelectChain},
+	watch::RestoreWatch,
+};
 use jsonrpsee::RpcModule;
 use planaria_runtime::{Block, BlockNumber, Hash};
 use sc_consensus_babe::BabeWorkerHandle;
@@ -26,6 +29,7 @@ pub struct Deps {
 	pub babe_worker: BabeWorkerHandle<Block>,
 	pub grandpa: GrandpaDeps,
 	pub miner: Option<Miner>,
+	pub restoration: RestoreWatch,
 }
 
 /// What the answers about finality need.
@@ -48,12 +52,16 @@ pub fn create(
 	use sc_consensus_grandpa_rpc::{Grandpa, GrandpaApiServer};
 	use substrate_frame_rpc_system::{System, SystemApiServer};
 
-	let Deps { client, pool, select_chain, keystore, babe_worker, grandpa, miner } = deps;
+	let Deps { client, pool, select_chain, keystore, babe_worker, grandpa, miner, restoration } =
+		deps;
 	let GrandpaDeps { voter_state, authority_set, justifications, proofs } = grandpa;
 
 	let mut module = RpcModule::new(());
+	let engine = miner.as_ref().map(|miner| miner.engine().clone());
+	let network =
+		NetworkAnswers { client: client.clone(), restoration, engine, executor: executor.clone() };
 	module.merge(MinerAnswers { miner, executor: executor.clone() }.into_rpc())?;
-	module.merge(NetworkAnswers { client: client.clone() }.into_rpc())?;
+	module.merge(network.into_rpc())?;
 	module.merge(System::new(client.clone(), pool).into_rpc())?;
 	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 	module.merge(Babe::new(client, babe_worker, keystore, select_chain).into_rpc())?;

@@ -5,8 +5,9 @@
 //! alone (`file_status`, `restore_*`).
 
 use crate::{
-	miner::{Miner, RegistrationProofs},
+	miner::{Funds, Miner, RegistrationProofs},
 	service::FullClient,
+	watch::RestoreWatch,
 };
 use jsonrpsee::{
 	Extensions, PendingSubscriptionSink,
@@ -14,11 +15,12 @@ use jsonrpsee::{
 	proc_macros::rpc,
 	types::{ErrorObjectOwned, error::INTERNAL_ERROR_CODE},
 };
-use planaria_engine::{At, Chain, EngineStatus};
-use planaria_primitives::{FileIndex, FragmentId, FragmentName, MinerId};
+use planaria_engine::{At, Chain, EngineHandle, EngineStatus, FinderStatus, Throttle, Totals};
+use planaria_primitives::{FileIndex, FragmentId, FragmentName, MinerId, SegmentId};
 use planaria_runtime::AccountId;
 use planaria_runtime_api::{
-	FileStatus, FilesApi, MinerStatus, OrderStatus, RestoreApi, SegmentStatus, TargetStatus,
+	FileStatus, FilesApi, MinerStatus, OrderStatus, RestoreApi, SegmentStatus, SegmentVerdict,
+	TargetStatus, progress::RestoreProgress,
 };
 use sc_client_api::HeaderBackend;
 use sc_rpc::{
@@ -28,7 +30,7 @@ use sc_rpc::{
 use sc_rpc_api::check_if_safe;
 use serde::Serialize;
 use sp_api::ProvideRuntimeApi;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The node has no miner.
 const NOT_A_MINER: i32 = 4_000;
@@ -44,6 +46,8 @@ pub struct MinerReport {
 	pub engine: EngineStatus,
 	/// How full its store is.
 	pub store: StoreReport,
+	/// What its hot key's account has; `None` if there is no hot key.
+	pub funds: Option<Funds>,
 	/// Where others reach it.
 	pub endpoint: Vec<String>,
 }
@@ -89,6 +93,38 @@ pub struct FileReport {
 	pub segments: Vec<SegmentStatus>,
 }
 
+/// What is restored: by the network, and by this node.
+#[derive(Clone, Debug, Serialize)]
+pub struct RestoreReport {
+	/// What the network restores.
+	#[serde(flatten)]
+	pub network: RestoreProgress,
+	/// What this node's miner restores, if it has one.
+	pub miner: Option<MinerRestores>,
+}
+
+/// What a miner restores.
+#[derive(Clone, Debug, Serialize)]
+pub struct MinerRestores {
+	/// The miner; `None` until it is registered.
+	pub miner: Option<MinerId>,
+	/// How far all is together.
+	pub progress: planaria_engine::Progress,
+	/// How far it is file by file.
+	pub files: Vec<planaria_engine::FileProgress>,
+	/// The search for more.
+	pub finder: FinderStatus,
+	/// Totals since the node started.
+	pub totals: Totals,
+}
+
+impl From<EngineStatus> for MinerRestores {
+	fn from(engine: EngineStatus) -> Self {
+		let EngineStatus { miner, progress, files, finder, totals, .. } = engine;
+		Self { miner, progress, files, finder, totals }
+	}
+}
+
 /// Questions about this node's miner.
 #[rpc(server)]
 pub trait MinerRpc {
@@ -99,6 +135,10 @@ pub trait MinerRpc {
 	/// Starts a self-check: every stored fragment is hashed again and compared with the chain.
 	#[method(name = "miner_check", with_extensions)]
 	fn check(&self) -> RpcResult<bool>;
+
+	/// How fast restorations and self-checks may go.
+	#[method(name = "miner_throttle")]
+	fn throttle(&self) -> RpcResult<Throttle>;
 
 	/// A page of the fragments in the store, at most 256.
 	#[method(name = "miner_fragments", with_extensions)]
@@ -143,6 +183,26 @@ pub trait NetworkRpc {
 		after: Option<MinerId>,
 		limit: Option<u32>,
 	) -> RpcResult<Vec<TargetStatus>>;
+
+	/// A page of the segments that too little is present of.
+	#[method(name = "restore_verdicts")]
+	async fn restore_verdicts(
+		&self,
+		after: Option<SegmentId>,
+		limit: Option<u32>,
+	) -> RpcResult<Vec<SegmentVerdict>>;
+
+	/// What is restored, how fast, and how long it takes; `None` while the node catches up.
+	#[method(name = "restore_progress")]
+	fn restore_progress(&self) -> RpcResult<Option<RestoreReport>>;
+
+	/// The same with every block, and whenever the node's miner gets on; at most once a second.
+	#[subscription(
+		name = "restore_subscribe" => "restore_report",
+		unsubscribe = "restore_unsubscribe",
+		item = RestoreReport,
+	)]
+	fn restore_subscribe(&self);
 }
 
 /// Answers for the node's miner, if it has one.
@@ -168,8 +228,10 @@ impl MinerRpcServer for MinerAnswers {
 			.await
 			.map_err(internal)?
 			.map_err(internal)?;
+		let chain = miner.chain().me(At::Best).await.map_err(internal)?;
+		let account = chain.as_ref().map(|me| me.hot_key.clone());
 		Ok(MinerReport {
-			chain: miner.chain().me(At::Best).await.map_err(internal)?,
+			chain,
 			engine: miner.engine().status(),
 			store: StoreReport {
 				capacity: usage.capacity,
@@ -180,6 +242,7 @@ impl MinerRpcServer for MinerAnswers {
 				fragments: usage.fragments,
 				broken: usage.broken,
 			},
+			funds: miner.funds(account).await.map_err(internal)?,
 			endpoint: miner.endpoint().addrs,
 		})
 	}
@@ -188,6 +251,10 @@ impl MinerRpcServer for MinerAnswers {
 		check_if_safe(extensions)?;
 		self.miner()?.engine().check();
 		Ok(true)
+	}
+
+	fn throttle(&self) -> RpcResult<Throttle> {
+		Ok(self.miner()?.engine().status().throttle)
 	}
 
 	async fn fragments(
@@ -257,6 +324,17 @@ where
 /// Answers of the runtime at the best block.
 pub struct NetworkAnswers {
 	pub client: Arc<FullClient>,
+	pub restoration: RestoreWatch,
+	pub engine: Option<EngineHandle>,
+	pub executor: SubscriptionTaskExecutor,
+}
+
+/// How often a subscriber is told of progress at most.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+fn report(restoration: &RestoreWatch, engine: Option<&EngineHandle>) -> Option<RestoreReport> {
+	let network = restoration.borrow().clone()?;
+	Some(RestoreReport { network, miner: engine.map(|engine| engine.status().into()) })
 }
 
 impl NetworkAnswers {
@@ -304,6 +382,56 @@ impl NetworkRpcServer for NetworkAnswers {
 	) -> RpcResult<Vec<TargetStatus>> {
 		self.ask(move |client, at| client.runtime_api().targets(at, after, limit.unwrap_or(256)))
 			.await
+	}
+
+	async fn restore_verdicts(
+		&self,
+		after: Option<SegmentId>,
+		limit: Option<u32>,
+	) -> RpcResult<Vec<SegmentVerdict>> {
+		self.ask(move |client, at| client.runtime_api().verdicts(at, after, limit.unwrap_or(256)))
+			.await
+	}
+
+	fn restore_progress(&self) -> RpcResult<Option<RestoreReport>> {
+		Ok(report(&self.restoration, self.engine.as_ref()))
+	}
+
+	fn restore_subscribe(&self, pending: PendingSubscriptionSink) {
+		let (mut restoration, engine) = (self.restoration.clone(), self.engine.clone());
+		let stream = async_stream(move |sender| async move {
+			let mut status = engine.as_ref().map(EngineHandle::watch);
+			loop {
+				restoration.mark_unchanged();
+				if let Some(status) = &mut status {
+					status.mark_unchanged();
+				}
+				if let Some(report) = report(&restoration, engine.as_ref())
+					&& sender.send(report).await.is_err()
+				{
+					break;
+				}
+				tokio::time::sleep(TELL_EVERY).await;
+				let miner = async {
+					match &mut status {
+						Some(status) => status.changed().await,
+						None => std::future::pending().await,
+					}
+				};
+				let changed = tokio::select! {
+					changed = restoration.changed() => changed,
+					changed = miner => changed,
+				};
+				if changed.is_err() {
+					break;
+				}
+			}
+		});
+		spawn_subscription_task(&self.executor, async move {
+			PendingSubscription::from(pending)
+				.pipe_from_stream(stream, BoundedVecDeque::new(16))
+				.await;
+		});
 	}
 }
 

@@ -22,6 +22,7 @@ pub use error::{ChainError, Refusal};
 pub use submit::{Account, ChainEvent, Included, Level, Pending, Wait};
 pub use view::{Balances, View};
 
+use futures::{StreamExt, stream::BoxStream};
 use link::Link;
 use planaria_primitives::Hash;
 use serde::de::DeserializeOwned;
@@ -173,6 +174,23 @@ impl Chain {
 		}
 		let answer = self.inner.rpc.request(method, list).await;
 		answer.map_err(|error| self.rpc_error(method, error))
+	}
+
+	/// Subscribes to what the node tells by itself. The stream ends with the connection; what could
+	/// not be read is an error in it.
+	pub async fn subscribe<R: DeserializeOwned + Send + 'static>(
+		&self,
+		subscribe: &str,
+		unsubscribe: &str,
+	) -> Result<BoxStream<'static, Result<R, ChainError>>, ChainError> {
+		let stream = self
+			.inner
+			.rpc
+			.subscribe::<R>(subscribe, RpcParams::new(), unsubscribe)
+			.await
+			.map_err(|error| self.rpc_error(subscribe, error))?;
+		let (chain, method) = (self.clone(), subscribe.to_owned());
+		Ok(stream.map(move |item| item.map_err(|error| chain.rpc_error(&method, error))).boxed())
 	}
 
 	/// Asks the node for the signatures that its keys give for registration by this stash. The node

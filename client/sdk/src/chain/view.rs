@@ -9,7 +9,7 @@ use codec::{Decode, DecodeAll, Encode};
 use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId};
 use planaria_runtime_api::{
 	FileStatus, FragmentRecord, MAX_PAGE, MinerStatus, NetworkStatus, OrderStatus, SegmentStatus,
-	TargetStatus,
+	SegmentVerdict, TargetStatus,
 };
 use subxt::ext::scale_decode::DecodeAsType;
 
@@ -165,6 +165,11 @@ impl View {
 	/// All restore targets.
 	pub async fn targets(&self) -> Result<Vec<TargetStatus>, ChainError> {
 		self.pages("RestoreApi_targets", (), |target: &TargetStatus| target.miner).await
+	}
+
+	/// All segments that too little is present of.
+	pub async fn verdicts(&self) -> Result<Vec<SegmentVerdict>, ChainError> {
+		self.pages("RestoreApi_verdicts", (), |row: &SegmentVerdict| row.segment).await
 	}
 
 	/// What an account has.
