@@ -8,6 +8,7 @@
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
 mod blocks;
+mod documents;
 mod duties;
 mod genesis;
 mod golden;
