@@ -65,6 +65,8 @@ cd "$ROOT" # whose toolchain is the one that counts
 mkdir -p "$CACHE"
 command -v rustup >/dev/null || die "rustup is needed: see https://rustup.rs"
 apt_install protobuf-compiler clang cmake pkg-config libssl-dev jq curl
+# For tests/polkadot-js.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then apt_install nodejs npm; fi
 
 if has_wasm_target "$(rustc --print sysroot)" ||
 	rustup target add wasm32v1-none >"$CACHE/rustup.log" 2>&1; then

@@ -33,7 +33,7 @@ run_chain() {
 # Selected together with the programs, the tests share what is built for those already.
 run_network() {
 	cargo test --release --locked -p planaria-node -p planaria-cli -p planaria-tests \
-		--test failures --test main_job --test restoration --test loss --test fork \
+		--test failures --test main_job --test restoration --test loss --test fork --test polkadot_js \
 		-- --test-threads 1 --nocapture
 }
 
