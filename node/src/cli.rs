@@ -3,6 +3,7 @@
 
 //! What one can write behind `planaria-node`.
 
+use crate::pace::{CheckEvery, RestoreProfile, RestoreRate};
 use clap::{Args, Parser, Subcommand};
 use planaria_primitives::size::Size;
 use sc_cli::{OffchainWorkerEnabled, RunCmd};
@@ -48,6 +49,20 @@ pub struct MinerArgs {
 	#[arg(long, requires = "miner")]
 	pub rebuild_store: bool,
 
+	/// How much of the machine restorations and self-checks may take. By default what was set last
+	/// while the node ran, or else balanced.
+	#[arg(long, value_enum, value_name = "PROFILE", requires = "miner")]
+	pub restore_profile: Option<RestoreProfile>,
+
+	/// How fast fragments are read from other miners to restore them, at most, for example 20MB/s;
+	/// none takes a limit away that was set while the node ran.
+	#[arg(long, value_name = "RATE", requires = "miner")]
+	pub restore_rate: Option<RestoreRate>,
+
+	/// In which time every stored fragment is hashed again, for example 14d.
+	#[arg(long, value_name = "TIME", requires = "miner")]
+	pub check_every: Option<CheckEvery>,
+
 	/// Address on which fragments are given and taken.
 	#[arg(
 		long,
@@ -75,6 +90,12 @@ pub struct MinerConfig {
 	pub capacity: Size,
 	/// Whether the store's manifest is made anew.
 	pub rebuild_store: bool,
+	/// How much of the machine restorations and self-checks may take; `None`: as it was set last.
+	pub restore_profile: Option<RestoreProfile>,
+	/// How fast they may read from others; `None`: as it was set last.
+	pub restore_rate: Option<RestoreRate>,
+	/// In which time everything stored is hashed again; `None`: the engine's default.
+	pub check_every: Option<CheckEvery>,
 	/// Where the transfer listens.
 	pub transfer_listen: SocketAddr,
 	/// Where others reach it, if elsewhere.
@@ -100,6 +121,9 @@ impl Cli {
 			store: store.clone(),
 			capacity: *capacity,
 			rebuild_store: self.miner.rebuild_store,
+			restore_profile: self.miner.restore_profile,
+			restore_rate: self.miner.restore_rate,
+			check_every: self.miner.check_every,
 			transfer_listen: self.miner.transfer_listen,
 			transfer_addrs: self.miner.transfer_addr.clone(),
 			endpoint_key_file: self.miner.endpoint_key_file.clone(),
@@ -181,6 +205,9 @@ mod tests {
 				store: "/srv/p".into(),
 				capacity: "1TiB".parse().unwrap(),
 				rebuild_store: false,
+				restore_profile: None,
+				restore_rate: None,
+				check_every: None,
 				transfer_listen: "0.0.0.0:30500".parse().unwrap(),
 				transfer_addrs: vec![],
 				endpoint_key_file: None,
@@ -205,6 +232,27 @@ mod tests {
 		};
 		assert!(error("1TB/s").contains("unknown unit \"TB/s\""), "{}", error("1TB/s"));
 		assert!(error("0GiB").contains("at least one byte"));
+	}
+
+	#[test]
+	fn says_how_fast_to_restore_and_to_check() {
+		let line = "planaria-node --miner --store s --capacity 1GB";
+		let config = miner(&format!(
+			"{line} --restore-profile quiet --restore-rate 20MB/s --check-every 7d"
+		));
+		let config = config.unwrap().unwrap();
+		assert_eq!(config.restore_profile, Some(RestoreProfile::Quiet));
+		assert_eq!(config.restore_rate, "20MB/s".parse().ok());
+		assert_eq!(config.check_every, "7d".parse().ok());
+		for (flag, why) in [
+			("--restore-profile slow", "possible values: quiet, balanced, fast"),
+			("--restore-rate 1KB/s", "use the profile quiet"),
+			("--check-every 1s", "between a minute and a year"),
+		] {
+			let error = miner(&format!("{line} {flag}")).unwrap_err();
+			assert!(error.contains(why), "{error}");
+		}
+		assert!(miner("planaria-node --check-every 7d").is_err());
 	}
 
 	#[test]

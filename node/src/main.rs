@@ -5,7 +5,7 @@
 //!
 //! - [`cli`] is what one can write behind `planaria-node`, [`command`] does it,
 //! - [`chain_spec`] finds the chain, [`service`] runs the node, [`rpc`] answers questions,
-//! - [`miner`] is the storage miner inside it,
+//! - [`miner`] is the storage miner inside it, [`pace`] reads how fast it restores,
 //! - [`watch`] follows what the network restores, [`metrics`] declares what Prometheus is told.
 
 // The errors are those of Substrate's crates, and passed on once in the life of a node.
@@ -16,6 +16,7 @@ mod cli;
 mod command;
 mod metrics;
 mod miner;
+mod pace;
 mod rpc;
 mod service;
 mod watch;

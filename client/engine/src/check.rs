@@ -5,17 +5,28 @@
 
 use crate::{
 	chain::{At, Chain, ChainError},
+	scrub::{Finding, Next, Scrub},
 	status::CheckStatus,
+	throttle::Limits,
 };
-use planaria_primitives::{FragmentId, FragmentName, MinerId};
+use planaria_primitives::{FragmentHash, FragmentId, FragmentName, MinerId};
 use planaria_runtime_api::{FileLife, FragmentRecord};
-use planaria_store::{FragmentStore, FragmentStoreExt, StoreError, Verdict};
-use std::{ops::ControlFlow, sync::Arc};
-use tokio::sync::watch;
+use planaria_store::{FragmentStore, Note, StoreError, Verdict};
+use std::{
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::{Duration, SystemTime},
+};
+use tokio::{
+	sync::{Notify, watch},
+	time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How many names are looked up at a time.
 const PAGE: usize = 256;
+
+/// How many fragments the self-check looks ahead.
+const CHECK_PAGE: usize = 64;
 
 /// Segments read at a time by the native scan.
 const SCAN_PAGE: u32 = 4096;
@@ -30,6 +41,8 @@ pub(crate) struct Compared {
 	pub(crate) missing: Vec<FragmentName>,
 	/// Here and assigned to this miner, but not confirmed on the best block.
 	pub(crate) unconfirmed: Vec<FragmentName>,
+	/// Confirmed as this miner's on the best block, where a restore order is open for it.
+	pub(crate) ordered: Vec<FragmentName>,
 	/// Here, but assigned to this miner neither on the best nor on the finalized block.
 	pub(crate) foreign: Vec<FragmentName>,
 }
@@ -85,13 +98,16 @@ pub(crate) async fn compare(
 			})
 			.collect();
 		for ids in mine.chunks(PAGE) {
-			let records = chain.records(At::Best, ids.to_vec()).await?;
-			let names: Vec<FragmentName> = records
-				.into_iter()
-				.flatten()
-				.filter(|record| is_assigned(record, me))
-				.map(|record| record.name)
-				.collect();
+			let mut records = chain.records(At::Best, ids.to_vec()).await?;
+			records.retain(|record| record.as_ref().is_some_and(|record| is_assigned(record, me)));
+			let is_ordered = |record: &&FragmentRecord| {
+				record.restoring & planaria_primitives::segment::bit(record.name.index) != 0
+			};
+			for record in records.iter().flatten().filter(is_ordered) {
+				push(&mut compared.ordered, record.name);
+			}
+			let names: Vec<FragmentName> =
+				records.into_iter().flatten().map(|record| record.name).collect();
 			let missing = blocking(store, move |store| {
 				let mut missing = Vec::new();
 				for name in names {
@@ -127,37 +143,246 @@ pub(crate) fn holder(record: &FragmentRecord) -> Option<MinerId> {
 	record.holders.get(usize::from(record.name.index)).copied().flatten()
 }
 
-/// Hashes everything stored again and takes out of service what is not whole. Progress is told
-/// through `status`.
-pub(crate) async fn check(
-	store: &Arc<dyn FragmentStore>,
-	status: watch::Sender<CheckStatus>,
-	stop: CancellationToken,
-) -> Result<(), CompareError> {
-	blocking(store, move |store| {
-		let mut failed = None;
-		store.verify_all(None, &mut |verified| {
-			if !verified.verdict.is_whole()
-				&& let Err(error) = store.quarantine(&verified.hash)
-			{
-				failed = Some(error);
-				return ControlFlow::Break(());
-			}
-			status.send_modify(|status| {
-				status.checked += 1;
-				status.bytes += u64::from(verified.len);
-				match verified.verdict {
-					Verdict::Whole => (),
-					Verdict::Damaged => status.damaged += 1,
-					Verdict::Missing => status.missing += 1,
-					Verdict::Unreadable(_) => status.unreadable += 1,
+/// Runs the [self-check](Scrub) over a store.
+#[derive(Debug)]
+pub(crate) struct Checker {
+	store: Arc<dyn FragmentStore>,
+	scrub: Mutex<Scrub>,
+	limits: watch::Receiver<Limits>,
+	clock: Clock,
+	/// There is something new to do.
+	bell: Notify,
+}
+
+/// The time since the Unix epoch, as the clock of the engine's tasks has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+	epoch: Duration,
+	started: Instant,
+}
+
+impl Clock {
+	/// A clock that agrees with the system's now.
+	pub(crate) fn new() -> Self {
+		let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+		Self { epoch, started: Instant::now() }
+	}
+
+	pub(crate) fn now(&self) -> Duration {
+		self.epoch + self.started.elapsed()
+	}
+
+	fn instant(&self, time: Duration) -> Instant {
+		self.started + time.saturating_sub(self.epoch)
+	}
+}
+
+impl Checker {
+	/// Goes on where the note in the store says.
+	pub(crate) fn new(
+		store: Arc<dyn FragmentStore>,
+		period: Duration,
+		limits: watch::Receiver<Limits>,
+	) -> Arc<Self> {
+		let clock = Clock::new();
+		let note = store.note(Note::Check).unwrap_or_else(|error| {
+			tracing::warn!(%error, "the self-check begins anew");
+			None
+		});
+		let mut scrub = Scrub::load(note.as_deref(), clock.now(), period);
+		// Until the engine stops as it should, the note says that it did not.
+		save(&*store, &mut scrub, &clock, false);
+		Arc::new(Self { store, scrub: Mutex::new(scrub), limits, clock, bell: Notify::new() })
+	}
+
+	/// Begins a fast pass unless one runs.
+	pub(crate) fn check(&self) {
+		self.scrub().check(self.clock.now());
+		self.bell.notify_one();
+	}
+
+	/// Begins a fast pass unless there was one lately; looks at this fragment first.
+	pub(crate) fn doubt(&self, hash: Option<FragmentHash>) {
+		hash.into_iter().for_each(|hash| self.scrub().suspect(hash));
+		self.scrub().doubt(self.clock.now());
+		self.bell.notify_one();
+	}
+
+	/// Has a fragment looked at out of turn.
+	pub(crate) fn suspect(&self, hash: FragmentHash) {
+		self.scrub().suspect(hash);
+		self.bell.notify_one();
+	}
+
+	/// Whether the disk cannot be relied on.
+	pub(crate) fn is_disk_failing(&self) -> bool {
+		self.scrub().is_disk_failing()
+	}
+
+	pub(crate) fn status(&self) -> CheckStatus {
+		self.scrub().status(self.clock.now(), &self.limits.borrow())
+	}
+
+	/// Works until `stop` is cancelled or the future is dropped; `broken` is told what is out of
+	/// service.
+	pub(crate) async fn run(
+		self: Arc<Self>,
+		stop: CancellationToken,
+		broken: impl Fn(FragmentName) + Send + Sync,
+	) {
+		let _saved = SaveOnDrop(&self);
+		let mut limits = self.limits.clone();
+		loop {
+			let next = self.scrub().next(self.clock.now(), &limits.borrow_and_update());
+			let work = async {
+				match next {
+					Next::Wait(until) => tokio::time::sleep_until(self.clock.instant(until)).await,
+					next => self.step(next, &broken).await,
 				}
-			});
-			if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-		})?;
-		failed.map_or(Ok(()), Err)
-	})
-	.await
+			};
+			tokio::select! {
+				() = stop.cancelled() => return,
+				() = self.bell.notified(), if matches!(next, Next::Wait(_)) => (),
+				Ok(()) = limits.changed(), if matches!(next, Next::Wait(_)) => (),
+				() = work => (),
+			}
+			self.save_some().await;
+		}
+	}
+
+	async fn step(&self, next: Next, broken: &(impl Fn(FragmentName) + Send + Sync)) {
+		let done = match next {
+			Next::Wait(_) => Ok(()),
+			Next::List { after } => self.list(after).await,
+			Next::Verify(hash) => self.verify(hash, broken).await,
+			Next::GiveUp(hash) => self.give_up(hash, broken).await,
+		};
+		if let Err(error) = done {
+			tracing::error!(%error, "the self-check cannot go on for now");
+			self.scrub().stumbled(self.clock.now());
+		}
+	}
+
+	async fn list(&self, after: Option<FragmentHash>) -> Result<(), CompareError> {
+		let (page, usage) = blocking(&self.store, move |store| {
+			Ok((store.fragments(after.as_ref(), CHECK_PAGE)?, store.usage()?))
+		})
+		.await?;
+		let fragments = page.into_iter().map(|fragment| (fragment.hash, fragment.len));
+		self.scrub().list(fragments, usage.used);
+		Ok(())
+	}
+
+	async fn verify(
+		&self,
+		hash: FragmentHash,
+		broken: &(impl Fn(FragmentName) + Send + Sync),
+	) -> Result<(), CompareError> {
+		let began = Instant::now();
+		let (len, finding, uses) = blocking(&self.store, move |store| look(store, &hash)).await?;
+		uses.into_iter().for_each(broken);
+		let failing = {
+			let mut scrub = self.scrub();
+			let before = scrub.is_disk_failing();
+			scrub.looked(hash, len, finding.clone(), began.elapsed(), self.clock.now());
+			(before, scrub.is_disk_failing())
+		};
+		if let Finding::Unreadable(error) = &finding {
+			tracing::warn!(%error, "a fragment cannot be read; it is tried again");
+		}
+		match (failing, &finding) {
+			((false, true), Finding::Unreadable(error)) => tracing::error!(
+				%error,
+				"THE DISK IS FAILING: too many fragments cannot be read. Nothing is restored onto it \
+				 and nothing is given up until it reads again. Check cable, controller and disk"
+			),
+			((true, false), _) => tracing::warn!("the disk reads again; the self-check goes on"),
+			_ => (),
+		}
+		Ok(())
+	}
+
+	async fn give_up(
+		&self,
+		hash: FragmentHash,
+		broken: &(impl Fn(FragmentName) + Send + Sync),
+	) -> Result<(), CompareError> {
+		let names = blocking(&self.store, move |store| {
+			let verdict = store.give_up(&hash)?;
+			if verdict.is_whole() { Ok(Vec::new()) } else { names(store, &hash) }
+		})
+		.await?;
+		if !names.is_empty() {
+			tracing::error!(%hash, "a fragment could not be read time after time; it is restored");
+			self.scrub().given_up();
+			names.into_iter().for_each(broken);
+		}
+		Ok(())
+	}
+
+	async fn save_some(&self) {
+		let now = self.clock.now();
+		let note = {
+			let mut scrub = self.scrub();
+			scrub.is_to_be_saved(now).then(|| scrub.save(now, false))
+		};
+		let Some(note) = note else { return };
+		let saved = blocking(&self.store, move |store| store.set_note(Note::Check, &note)).await;
+		if let Err(error) = saved {
+			tracing::warn!(%error, "the position of the self-check cannot be noted");
+		}
+	}
+
+	fn scrub(&self) -> MutexGuard<'_, Scrub> {
+		self.scrub.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+}
+
+/// Notes that the engine stopped, even where its future is dropped.
+struct SaveOnDrop<'a>(&'a Checker);
+
+impl Drop for SaveOnDrop<'_> {
+	fn drop(&mut self) {
+		save(&*self.0.store, &mut self.0.scrub(), &self.0.clock, true);
+	}
+}
+
+fn save(store: &dyn FragmentStore, scrub: &mut Scrub, clock: &Clock, clean: bool) {
+	if let Err(error) = store.set_note(Note::Check, &scrub.save(clock.now(), clean)) {
+		tracing::warn!(%error, "the position of the self-check cannot be noted");
+	}
+}
+
+/// Hashes a fragment again and takes it out of service if it is damaged or gone. Its length, what
+/// was found, and what is broken by that.
+fn look(
+	store: &dyn FragmentStore,
+	hash: &FragmentHash,
+) -> Result<(u32, Finding, Vec<FragmentName>), StoreError> {
+	let Some(fragment) = store.fragment(hash)?.filter(|fragment| !fragment.broken) else {
+		return Ok((0, Finding::Gone, Vec::new()));
+	};
+	let verdict = match store.verify(hash)? {
+		Verdict::Damaged | Verdict::Missing => store.quarantine(hash)?,
+		verdict => verdict,
+	};
+	let finding = match verdict {
+		Verdict::Whole => Finding::Whole,
+		Verdict::Unreadable(error) => Finding::Unreadable(error.to_string()),
+		// Released meanwhile.
+		_ if store.fragment(hash)?.is_none() => Finding::Gone,
+		Verdict::Damaged => Finding::Damaged,
+		Verdict::Missing => Finding::Missing,
+	};
+	let is_broken = matches!(finding, Finding::Damaged | Finding::Missing);
+	let names = if is_broken { names(store, hash)? } else { Vec::new() };
+	Ok((fragment.len, finding, names))
+}
+
+/// What a fragment is used for; what is beyond the first page comes out of the comparison with the
+/// chain.
+fn names(store: &dyn FragmentStore, hash: &FragmentHash) -> Result<Vec<FragmentName>, StoreError> {
+	Ok(store.uses(hash, None, PAGE)?.into_iter().map(|of| of.name).collect())
 }
 
 pub(crate) async fn blocking<T: Send + 'static>(

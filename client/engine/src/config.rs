@@ -3,13 +3,14 @@
 
 //! What an operator or a test may set.
 
+use crate::status::Profile;
 use planaria_primitives::Tick;
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 /// How the engine works. The defaults are a production miner's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EngineConfig {
-	/// How many fragments are restored at once.
+	/// How many fragments are restored at once, as far as the throttle does not say otherwise.
 	pub copies: usize,
 	/// How many bytes of memory the segments that are being rebuilt may take together; one always
 	/// may, whatever it takes.
@@ -50,8 +51,12 @@ pub struct EngineConfig {
 	pub max_claims: usize,
 	/// How often the store is compared with the chain.
 	pub compare_every: Duration,
-	/// How often every stored fragment is hashed again.
+	/// How long a steady pass of the self-check takes.
 	pub check_every: Duration,
+	/// The throttle's profile; `None`: the one that was set last.
+	pub profile: Option<Profile>,
+	/// The throttle's cap, or that there is none; `None`: as it was set last.
+	pub cap: Option<Option<NonZeroU64>>,
 	/// How long a fragment is kept after the chain ceased to assign it to this miner.
 	pub discard_after: Duration,
 }
@@ -78,6 +83,8 @@ impl Default for EngineConfig {
 			max_claims: 64,
 			compare_every: Duration::from_secs(10 * 60),
 			check_every: Duration::from_secs(14 * 24 * 3600),
+			profile: None,
+			cap: None,
 			discard_after: Duration::from_secs(30 * 60),
 		}
 	}

@@ -8,7 +8,7 @@
 
 use crate::{
 	chain::{At, Chain, ChainError},
-	check::{self, CompareError, Compared, blocking, holder, is_assigned, is_unconfirmed},
+	check::{self, Checker, CompareError, Compared, blocking, holder, is_assigned, is_unconfirmed},
 	config::EngineConfig,
 	foreign::Foreign,
 	gauge::Gauge,
@@ -19,16 +19,19 @@ use crate::{
 	report::Report,
 	restore::{RestoreError, Restorer},
 	siblings::Siblings,
-	status::{CheckStatus, EngineStatus, RestorePhase, RestoreSource, RestoreStatus, Totals},
+	status::{
+		CheckStatus, EngineStatus, RestorePhase, RestoreSource, RestoreStatus, Throttle, Totals,
+	},
+	throttle::{self, Limits},
 };
 use planaria_primitives::{
-	FileSpec, FragmentId, FragmentName, FragmentProof, MinerId,
+	FileSpec, FragmentHash, FragmentId, FragmentName, FragmentProof, MinerId, Tick,
 	mailbox::{Done, Healed, Job, JobKind, MAX_LISTED, ProofItem},
 	sampling,
 	segment::bit,
 };
 use planaria_runtime_api::{FragmentRecord, MinerStanding, MinerStatus};
-use planaria_store::{FragmentStore, FragmentStoreExt};
+use planaria_store::{FragmentStore, FragmentStoreExt, Note};
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	sync::Arc,
@@ -50,6 +53,10 @@ const TIDY: Duration = Duration::from_secs(10);
 /// Events taken at a time. Each comes from a transfer, and those are limited.
 const MAX_EVENTS: usize = 1024;
 
+/// Bytes that are read for a claim at most, as far as deadlines are reckoned with: a segment of
+/// `standard`.
+const READ_PER_CLAIM: u64 = 32 << 20;
+
 /// How many restorations are listed in the status.
 const MAX_SHOWN: usize = 256;
 
@@ -60,8 +67,12 @@ pub(crate) enum Event {
 	Stored(FragmentName),
 	/// A fragment was found broken while it was served.
 	Broken(FragmentName),
+	/// A fragment could not be read when it was to be served.
+	Unreadable(FragmentHash),
 	/// Hash everything again, and compare it with the chain.
 	Check,
+	/// From now on this is the throttle.
+	Throttle(Throttle),
 }
 
 /// Talks to a running engine.
@@ -90,6 +101,16 @@ impl EngineHandle {
 		self.send(Event::Check);
 	}
 
+	/// Sets how fast restorations and self-checks may go, from now on and after a restart.
+	pub fn set_throttle(&self, throttle: Throttle) {
+		self.send(Event::Throttle(throttle));
+	}
+
+	/// How fast restorations and self-checks may go.
+	pub fn throttle(&self) -> Throttle {
+		self.status.borrow().throttle
+	}
+
 	pub(crate) fn siblings(&self) -> &Siblings {
 		&self.siblings
 	}
@@ -103,10 +124,22 @@ impl EngineHandle {
 /// What a task comes to.
 enum Outcome {
 	Restored(FragmentName, Arc<Gauge>, Result<Option<RestoreSource>, RestoreError>),
-	Proved(FragmentId, u32, Option<FragmentProof>),
+	/// The proof, or which fragment is not good for it.
+	Proved(FragmentId, u32, Result<FragmentProof, Option<FragmentHash>>),
 	Found(Result<Vec<FragmentId>, ChainError>),
 	Compared(Result<Compared, CompareError>),
-	Checked(Result<(), CompareError>),
+	CheckStopped,
+}
+
+/// A proof that is asked for.
+#[derive(Debug)]
+enum Proof {
+	/// It is being made.
+	Making,
+	/// Here it is.
+	Made(FragmentProof),
+	/// The fragment cannot be read; it is tried again then.
+	Failed(Instant),
 }
 
 /// The engine of one miner.
@@ -116,9 +149,14 @@ pub struct Engine {
 	mailbox: Arc<dyn Mailbox>,
 	config: Arc<EngineConfig>,
 	events: mpsc::UnboundedReceiver<Event>,
+	/// For what the engine's own tasks find.
+	sender: mpsc::UnboundedSender<Event>,
 	publish: watch::Sender<EngineStatus>,
-	check_progress: watch::Sender<CheckStatus>,
-	stop: CancellationToken,
+	checker: Arc<Checker>,
+	throttle: Throttle,
+	/// Bytes per second that what is claimed needs.
+	needed: u64,
+	limits: watch::Sender<Limits>,
 	tasks: JoinSet<Outcome>,
 
 	me: Option<MinerStatus>,
@@ -133,8 +171,8 @@ pub struct Engine {
 	/// Own fragments whose order was opened: to be cancelled if they are whole again.
 	opened: BTreeSet<FragmentName>,
 	found: Vec<FragmentId>,
-	/// Proofs that are asked for; `None` while one is being made.
-	proofs: BTreeMap<(FragmentId, u32), Option<FragmentProof>>,
+	/// Proofs that are asked for.
+	proofs: BTreeMap<(FragmentId, u32), Proof>,
 	foreign: Foreign,
 	unknown_jobs: u64,
 	totals: Totals,
@@ -145,8 +183,8 @@ pub struct Engine {
 	find_at: Instant,
 	comparing: bool,
 	compare_at: Instant,
-	checking: bool,
-	check_at: Instant,
+	/// Fragments that the last comparison found missing.
+	missing: u64,
 }
 
 impl std::fmt::Debug for dyn Mailbox {
@@ -168,15 +206,22 @@ impl Engine {
 		let (publish, status) = watch::channel(EngineStatus::default());
 		let config = Arc::new(config);
 		let now = Instant::now();
+		let throttle = throttle::start(&*store, &config);
+		let (limits, checker_limits) = watch::channel(throttle.limits(config.copies, 0));
+		peers.set_rate(limits.borrow().download);
+		let checker = Checker::new(store.clone(), config.check_every, checker_limits);
 		let restorer = Restorer::new(chain, store, peers, config.clone());
 		let siblings = restorer.siblings.clone();
-		let engine = Self {
+		let mut engine = Self {
 			restorer,
 			mailbox,
 			events: received,
+			sender: events.clone(),
 			publish,
-			check_progress: watch::channel(CheckStatus::default()).0,
-			stop: CancellationToken::new(),
+			checker,
+			throttle,
+			needed: 0,
+			limits,
 			tasks: JoinSet::new(),
 			me: None,
 			started: now,
@@ -199,16 +244,25 @@ impl Engine {
 			find_at: now,
 			comparing: false,
 			compare_at: now,
-			checking: false,
-			check_at: now + config.check_every,
+			missing: 0,
 			config,
 		};
+		engine.publish();
 		(engine, EngineHandle { events, status, siblings })
 	}
 
 	/// Works until `stop` is cancelled; then lets what writes to the disk come to its end.
 	pub async fn run(mut self, stop: CancellationToken) {
-		self.stop = stop.clone();
+		let (checker, events) = (self.checker.clone(), self.sender.clone());
+		let stop_check = stop.clone();
+		self.tasks.spawn(async move {
+			let broken = |name| {
+				// It is received as long as the engine runs.
+				let _ = events.send(Event::Broken(name));
+			};
+			checker.run(stop_check, broken).await;
+			Outcome::CheckStopped
+		});
 		let mut heads = self.restorer.chain.heads();
 		let rings = self.mailbox.rings();
 		let mut idle = tokio::time::interval(IDLE);
@@ -248,8 +302,56 @@ impl Engine {
 				self.unconfirmed.insert(name);
 			},
 			Event::Broken(name) => self.need(name, Why::Own),
-			Event::Check => self.check_at = Instant::now(),
+			Event::Unreadable(hash) => self.checker.suspect(hash),
+			Event::Check => self.checker.check(),
+			Event::Throttle(throttle) => self.set_throttle(throttle),
 		}
+	}
+
+	fn set_throttle(&mut self, throttle: Throttle) {
+		tracing::info!(?throttle, "the throttle is set");
+		self.throttle = throttle;
+		let store = self.restorer.store.clone();
+		// Rarely, and only what a person does waits for it.
+		if let Err(error) = store.set_note(Note::Throttle, &throttle.save()) {
+			tracing::warn!(%error, "the throttle is not remembered after a restart");
+		}
+		self.set_limits();
+	}
+
+	/// What the claims that are not durable yet need to be in time.
+	async fn look_at_deadlines(&mut self) -> Result<(), ChainError> {
+		let deadlines: Vec<Tick> = self
+			.needs
+			.iter()
+			.filter(|(_, need)| matches!(need.phase, RestorePhase::Waiting | RestorePhase::Running))
+			.filter_map(|(_, need)| match need.why {
+				Why::Claimed { deadline } => Some(deadline),
+				Why::Own => None,
+			})
+			.collect();
+		self.needed = 0;
+		if !deadlines.is_empty() {
+			let network = self.restorer.chain.network(At::Best).await?;
+			self.needed = throttle::needed(deadlines.into_iter().map(|deadline| {
+				let millis = u64::from(deadline.saturating_sub(network.tick)) * network.slot_millis;
+				(Duration::from_millis(millis), READ_PER_CLAIM)
+			}));
+		}
+		self.set_limits();
+		Ok(())
+	}
+
+	/// Makes the limits what throttle and deadlines come to.
+	fn set_limits(&mut self) {
+		let limits = self.throttle.limits(self.config.copies, self.needed);
+		if *self.limits.borrow() == limits {
+			return;
+		}
+		if self.limits.borrow().download != limits.download {
+			self.restorer.peers.set_rate(limits.download);
+		}
+		self.limits.send_replace(limits);
 	}
 
 	fn need(&mut self, name: FragmentName, why: Why) {
@@ -272,14 +374,18 @@ impl Engine {
 		self.me = chain.me(At::Best).await?;
 		let Some(me) = self.me.as_ref().map(|me| me.miner) else { return Ok(()) };
 		self.take_jobs(me).await?;
+		self.look_at_deadlines().await?;
 		self.start_restores(me).await?;
 		self.start_surveys(me);
 		let done = self.done(me).await?;
 		let proofs: Vec<ProofItem> = self
 			.proofs
 			.iter()
-			.filter_map(|((fragment, chunk), proof)| {
-				Some(ProofItem { fragment: *fragment, chunk: *chunk, proof: proof.clone()? })
+			.filter_map(|((fragment, chunk), proof)| match proof {
+				Proof::Made(proof) => {
+					Some(ProofItem { fragment: *fragment, chunk: *chunk, proof: proof.clone() })
+				},
+				Proof::Making | Proof::Failed(_) => None,
 			})
 			.take(mailbox::MAX_PROOFS)
 			.collect();
@@ -335,20 +441,32 @@ impl Engine {
 	}
 
 	fn prove(&mut self, fragment: FragmentId, name: FragmentName, chunk: u32) {
-		if self.proofs.contains_key(&(fragment, chunk)) {
-			return;
+		match self.proofs.get(&(fragment, chunk)) {
+			Some(Proof::Failed(again)) if *again <= Instant::now() => (),
+			Some(_) => return,
+			None => (),
 		}
-		self.proofs.insert((fragment, chunk), None);
+		self.proofs.insert((fragment, chunk), Proof::Making);
 		let store = self.restorer.store.clone();
 		self.tasks.spawn(async move {
-			let proof = blocking(&store, move |store| Ok(prove(store, &name, chunk))).await;
-			Outcome::Proved(fragment, chunk, proof.unwrap_or_default())
+			let proof = blocking(&store, move |store| {
+				let hash = || store.entry(&name).ok().flatten().map(|entry| entry.hash);
+				Ok(prove(store, &name, chunk).ok_or_else(hash))
+			});
+			Outcome::Proved(fragment, chunk, proof.await.unwrap_or(Err(None)))
 		});
 	}
 
 	/// Starts what has to be restored and is due, own fragments first.
 	async fn start_restores(&mut self, me: MinerId) -> Result<(), ChainError> {
-		let mut names = self.needs.due(self.now(), self.config.copies);
+		let at_once = self.limits.borrow().restorations;
+		let mut names = self.needs.due(self.now(), at_once);
+		if self.checker.is_disk_failing() {
+			// Own fragments may well be whole, and would be written to the same disk.
+			names = self.needs.due(self.now(), usize::MAX);
+			names.retain(|name| self.needs.get(name).is_some_and(|need| need.why.is_claim()));
+			names.truncate(at_once.saturating_sub(self.needs.in_phase(RestorePhase::Running)));
+		}
 		let due = names.len();
 		names.extend(self.needs.of_unknown_len(MAX_LISTED));
 		if names.is_empty() {
@@ -414,6 +532,7 @@ impl Engine {
 		let chain = self.restorer.chain.clone();
 		let store = self.restorer.store.clone();
 		let takes_data = self.me.as_ref().is_some_and(|me| me.standing == MinerStanding::Serving);
+		let takes_data = takes_data && !self.checker.is_disk_failing();
 		let room = self.config.max_claims.saturating_sub(self.needs.claims());
 		if !self.finding && self.find_at <= now && takes_data && room > 0 {
 			self.finding = true;
@@ -422,20 +541,7 @@ impl Engine {
 				Outcome::Found(planner::find(&*chain, me, room, lazy_max).await)
 			});
 		}
-		if !self.checking && self.check_at <= now {
-			self.checking = true;
-			let passes = self.check_progress.borrow().passes;
-			self.check_progress.send_replace(CheckStatus {
-				running: true,
-				passes,
-				..CheckStatus::default()
-			});
-			let (store, progress, stop) =
-				(store.clone(), self.check_progress.clone(), self.stop.clone());
-			self.tasks
-				.spawn(async move { Outcome::Checked(check::check(&store, progress, stop).await) });
-		}
-		if !self.comparing && !self.checking && self.compare_at <= now {
+		if !self.comparing && self.compare_at <= now {
 			self.comparing = true;
 			self.tasks
 				.spawn(async move { Outcome::Compared(check::compare(&*chain, &store, me).await) });
@@ -445,16 +551,17 @@ impl Engine {
 	fn finished(&mut self, outcome: Outcome) {
 		match outcome {
 			Outcome::Restored(name, gauge, result) => self.restored(name, &gauge, result),
-			Outcome::Proved(fragment, chunk, proof) => match proof {
-				Some(proof) => {
-					self.proofs.entry((fragment, chunk)).and_modify(|slot| *slot = Some(proof));
-				},
-				// Asked again as long as the chain does; the self-check finds out what is wrong.
-				None => {
-					tracing::warn!(%fragment, "a fragment that is to be proven cannot be read");
-					self.proofs.remove(&(fragment, chunk));
-					self.check_at = Instant::now();
-				},
+			Outcome::Proved(fragment, chunk, proof) => {
+				let proof = proof.map_or_else(
+					|hash| {
+						tracing::warn!(%fragment, "a fragment that is to be proven cannot be read");
+						// The self-check finds out what is wrong.
+						self.checker.doubt(hash);
+						Proof::Failed(Instant::now() + self.config.retry_after)
+					},
+					Proof::Made,
+				);
+				self.proofs.entry((fragment, chunk)).and_modify(|slot| *slot = proof);
 			},
 			Outcome::Found(result) => {
 				self.finding = false;
@@ -476,22 +583,7 @@ impl Engine {
 					},
 				}
 			},
-			Outcome::Checked(result) => {
-				self.checking = false;
-				self.check_at = Instant::now() + self.config.check_every;
-				// What is broken or missing comes out of the comparison.
-				self.compare_at = Instant::now();
-				if let Err(error) = result {
-					tracing::error!(%error, "the self-check could not be finished");
-				}
-				self.check_progress.send_modify(|status| {
-					status.running = false;
-					status.passes += 1;
-				});
-				let CheckStatus { checked, damaged, unreadable, .. } =
-					*self.check_progress.borrow();
-				tracing::info!(checked, damaged, unreadable, "self-check finished");
-			},
+			Outcome::CheckStopped => tracing::debug!("the self-check stopped"),
 		}
 	}
 
@@ -544,10 +636,18 @@ impl Engine {
 		if !compared.missing.is_empty() {
 			tracing::warn!(missing = compared.missing.len(), "own fragments are not whole here");
 		}
-		let missing = compared.missing.len() as u64;
-		self.check_progress.send_modify(|status| status.missing = missing);
+		self.missing = compared.missing.len() as u64;
 		for name in compared.missing {
 			self.need(name, Why::Own);
+		}
+		let ordered = compared.ordered.into_iter().filter(|name| self.opened.insert(*name));
+		let ordered: Vec<_> = ordered.collect();
+		if !ordered.is_empty() {
+			// A proof failed, or this node was started again since. What is whole is found to be, and
+			// its order cancelled.
+			tracing::warn!(orders = ordered.len(), "orders are open for own fragments");
+			self.checker.doubt(None);
+			ordered.into_iter().for_each(|name| self.need(name, Why::Own));
 		}
 		self.unconfirmed.extend(compared.unconfirmed);
 		let now = self.now();
@@ -727,7 +827,8 @@ impl Engine {
 			proofs: self.proofs.len() as u64,
 			discarding: self.foreign.len() as u64,
 			unknown_jobs: self.unknown_jobs,
-			check: self.check_progress.borrow().clone(),
+			check: CheckStatus { missing: self.missing, ..self.checker.status() },
+			throttle: self.throttle,
 			progress,
 			read_rate: self.report.read_rate(),
 			files,

@@ -67,6 +67,10 @@ mod restore;
 
 mod report;
 
+mod scrub;
+
+mod throttle;
+
 mod check;
 
 mod service;
@@ -82,10 +86,12 @@ pub mod logic {
 		foreign::Foreign,
 		needs::{Need, Needs, Retry, Why},
 		progress::{ReadRate, Tally, Window},
+		scrub::{Finding, Next, Scrub},
 		sources::{
 			Attempt, Avoided, Blame, Patience, Source, Speed, Waits, attempts, is_wanted, place,
 			restorers, siblings, wanted_by_others,
 		},
+		throttle::{Limits, needed},
 	};
 }
 
@@ -96,6 +102,6 @@ pub use mailbox::Mailbox;
 pub use peers::{Fault, Incoming, PeerError, Peers, Wanted};
 pub use service::{Service, StoreSink};
 pub use status::{
-	CheckStatus, EngineStatus, FileProgress, FinderStatus, Profile, Progress, RestorePhase,
-	RestoreSource, RestoreStatus, Throttle, Totals,
+	CheckPhase, CheckStatus, DiskAlarm, EngineStatus, FileProgress, FinderStatus, PassStatus,
+	Profile, Progress, RestorePhase, RestoreSource, RestoreStatus, Throttle, Totals,
 };

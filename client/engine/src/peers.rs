@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream, stream::BoxStream};
 use planaria_primitives::{FileSpec, FragmentHash, FragmentName, Sidecar};
 use planaria_transfer::{Client, Meter, PeerAddr, TransferError};
-use std::ops::Range;
+use std::{num::NonZeroU64, ops::Range};
 
 /// How many bytes are handed on at a time.
 const PIECE: usize = 256 << 10;
@@ -80,6 +80,10 @@ pub trait Peers: Send + Sync + 'static {
 		wanted: &Wanted,
 		meter: &Meter,
 	) -> Result<Incoming, PeerError>;
+
+	/// Limits the bytes per second that all gets together receive, from now on. What moves no bytes
+	/// over a network need not heed it.
+	fn set_rate(&self, _: Option<NonZeroU64>) {}
 }
 
 #[async_trait]
@@ -111,6 +115,10 @@ impl Peers for Client {
 			Some((Err(error), (incoming, Some(None))))
 		});
 		Ok(Incoming { hash, sidecar, pieces: pieces.boxed() })
+	}
+
+	fn set_rate(&self, rate: Option<NonZeroU64>) {
+		Client::set_rate(self, rate);
 	}
 }
 

@@ -18,22 +18,13 @@ use planaria_transfer::{
 	FragmentService, FragmentSink, GROUP_LEN, OpenError, PeerKey, PutOffer, ReadError, Stored,
 	Verdict,
 };
-use std::{
-	collections::HashMap,
-	io,
-	sync::{Arc, Mutex, PoisonError},
-};
-
-/// How many geometries are remembered between the judging of an offer and its opening.
-const MAX_JUDGED: usize = 1024;
+use std::{io, sync::Arc};
 
 /// The server's view of chain and store.
 pub struct Service {
 	chain: Arc<dyn Chain>,
 	store: Arc<dyn FragmentStore>,
 	engine: EngineHandle,
-	/// The geometry of files that were judged a moment ago, as the chain has it.
-	judged: Mutex<HashMap<FragmentName, FileSpec>>,
 }
 
 impl std::fmt::Debug for Service {
@@ -45,7 +36,7 @@ impl std::fmt::Debug for Service {
 impl Service {
 	/// Serves `store` for the miner that `engine` works for.
 	pub fn new(chain: Arc<dyn Chain>, store: Arc<dyn FragmentStore>, engine: EngineHandle) -> Self {
-		Self { chain, store, engine, judged: Mutex::default() }
+		Self { chain, store, engine }
 	}
 
 	async fn verdict(&self, offer: &PutOffer) -> Result<Verdict, crate::ChainError> {
@@ -66,11 +57,6 @@ impl Service {
 			return Ok(Verdict::Unwanted);
 		};
 		// Whether it is here already is seen when it is opened: the store then looks at the disk.
-		let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-		if judged.len() >= MAX_JUDGED {
-			judged.clear();
-		}
-		judged.insert(offer.name, spec);
 		Ok(Verdict::Assigned(spec))
 	}
 }
@@ -85,10 +71,7 @@ impl FragmentService for Service {
 		})
 	}
 
-	fn open(&self, offer: &PutOffer) -> Result<(StoreSink, u32), OpenError> {
-		let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-		let spec = judged.remove(&offer.name).ok_or(OpenError::Busy)?;
-		drop(judged);
+	fn open(&self, offer: &PutOffer, spec: FileSpec) -> Result<(StoreSink, u32), OpenError> {
 		let of = FragmentUse { name: offer.name, spec, sidecar: offer.sidecar.clone() };
 		match self.store.begin(offer.hash, &of) {
 			Ok(Begun::Have) => {
@@ -115,14 +98,18 @@ impl FragmentService for Service {
 		let Some(entry) = self.store.entry(name).map_err(failed)? else {
 			return made_for_others();
 		};
+		let unreadable = |error| {
+			self.engine.send(Event::Unreadable(entry.hash));
+			ReadError::Io(error)
+		};
 		let reader = match self.store.open(&entry.hash) {
 			Ok(reader) => reader,
 			Err(StoreReadError::Unknown(_)) => return made_for_others(),
 			Err(StoreReadError::Broken(_)) => return Err(ReadError::Damaged),
-			Err(error) => return Err(io::Error::other(error).into()),
+			Err(error) => return Err(unreadable(io::Error::other(error))),
 		};
 		let mut bytes = vec![0; reader.len() as usize];
-		reader.read_exact_at(&mut bytes, 0)?;
+		reader.read_exact_at(&mut bytes, 0).map_err(unreadable)?;
 		Ok(Some(Stored { hash: entry.hash, sidecar: entry.of.sidecar, bytes: Bytes::from(bytes) }))
 	}
 

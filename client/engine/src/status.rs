@@ -190,21 +190,83 @@ pub enum RestorePhase {
 	Declined,
 }
 
-/// The self-check.
+/// The self-check. Times are seconds since the Unix epoch.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct CheckStatus {
-	/// Whether one runs now.
+	/// What it does now.
+	pub phase: CheckPhase,
+	/// Whether a fast pass runs now.
 	pub running: bool,
-	/// How many passes were finished since the node started.
+	/// How many passes were finished in this store.
 	pub passes: u64,
-	/// Of the current or last pass: fragments hashed.
+	/// Of this pass: fragments hashed.
 	pub checked: u64,
 	/// How many bytes those have.
 	pub bytes: u64,
-	/// How many of them have wrong bytes.
+	/// How many bytes there are to hash.
+	pub bytes_total: u64,
+	/// How many fragments had wrong bytes.
 	pub damaged: u64,
-	/// How many the disk could not read.
+	/// How many the disk could not read. They are tried again before anything else happens.
 	pub unreadable: u64,
-	/// How many the chain assigns to this miner that are not here.
+	/// How many of those were given up: they are restored like damaged ones.
+	pub given_up: u64,
+	/// How many files had disappeared from the store.
+	pub gone: u64,
+	/// Fragments that the chain assigns to this miner and that are not whole here, as of the last
+	/// comparison.
 	pub missing: u64,
+	/// Fragments that could not be read and will be tried again.
+	pub suspects: u64,
+	/// When this pass began.
+	pub began: Option<u64>,
+	/// When it is expected to end; `None` while it stands still.
+	pub expected_end: Option<u64>,
+	/// The last pass that was finished.
+	pub last: Option<PassStatus>,
+	/// The disk is failing, and nothing is done about single fragments until it reads again.
+	pub alarm: Option<DiskAlarm>,
+}
+
+/// What the self-check does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckPhase {
+	/// A pass spread over the configured period.
+	#[default]
+	Steady,
+	/// A pass as fast as the throttle allows.
+	Fast,
+	/// Nothing: the disk cannot be relied on.
+	DiskFailing,
+}
+
+/// A pass of the self-check that was finished. Times are seconds since the Unix epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct PassStatus {
+	/// When it began.
+	pub began: u64,
+	/// When it was finished.
+	pub finished: u64,
+	/// Fragments hashed.
+	pub checked: u64,
+	/// How many bytes those have.
+	pub bytes: u64,
+	/// How many had wrong bytes.
+	pub damaged: u64,
+	/// How many the disk could not read at first.
+	pub unreadable: u64,
+	/// How many of those were given up.
+	pub given_up: u64,
+	/// How many files had disappeared from the store.
+	pub gone: u64,
+}
+
+/// A disk that cannot read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DiskAlarm {
+	/// Since when, in seconds since the Unix epoch.
+	pub since: u64,
+	/// What the system said last, and of which file.
+	pub error: String,
 }

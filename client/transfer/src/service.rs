@@ -29,8 +29,9 @@ pub trait FragmentService: Send + Sync + 'static {
 	/// [`GROUP_LEN`](crate::GROUP_LEN) or the fragment's length. Blocking.
 	///
 	/// What lies before the offset came in an earlier attempt and was verified then; a store that
-	/// kept it across a restart hashes it again, here or in [`FragmentSink::commit`].
-	fn open(&self, offer: &PutOffer) -> Result<(Self::Sink, u32), OpenError>;
+	/// kept it across a restart hashes it again, here or in [`FragmentSink::commit`]. `spec` is the
+	/// geometry that was answered.
+	fn open(&self, offer: &PutOffer, spec: FileSpec) -> Result<(Self::Sink, u32), OpenError>;
 
 	/// Reads a whole fragment with its sidecar; `None` if it is not held. Blocking.
 	///

@@ -121,6 +121,12 @@ where
 
 	let local = matches!(deps.chain_type, ChainType::Development | ChainType::Local);
 	let engine_config = if local { EngineConfig::local() } else { EngineConfig::default() };
+	let engine_config = EngineConfig {
+		check_every: config.check_every.map_or(engine_config.check_every, |every| every.0),
+		profile: config.restore_profile.map(Into::into),
+		cap: config.restore_rate.map(|rate| rate.0),
+		..engine_config
+	};
 	let (engine, handle) = Engine::new(
 		Arc::new(chain.clone()),
 		store.clone(),

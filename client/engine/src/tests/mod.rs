@@ -3,16 +3,20 @@
 
 //! The whole engine over a chain, a transport and stores in memory, with a paused clock.
 
+mod scrub;
 mod world;
 
-use crate::{EngineConfig, EngineHandle, Heads, RestorePhase, RestoreSource, Totals, sources};
+use crate::{
+	CheckPhase, EngineConfig, EngineHandle, Heads, Profile, RestorePhase, RestoreSource, Throttle,
+	Totals, sources,
+};
 use planaria_primitives::{
 	FragmentName, MinerId, SegmentId,
 	mailbox::{Job, JobKind},
 };
 use planaria_store::{FragmentStore, FragmentStoreExt, Verdict};
 use planaria_transfer::GROUP_LEN;
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 use world::{ME, World};
 
 #[tokio::test(start_paused = true)]
@@ -32,7 +36,7 @@ async fn a_damaged_and_a_missing_own_fragment_are_found_and_healed() {
 	world.until("nothing is left to do", || engine.status().restores.is_empty()).await;
 	let status = engine.status();
 	assert_eq!(status.totals.rebuilt, 2);
-	assert_eq!(status.check.damaged, 1);
+	assert_eq!(status.check.last.map(|pass| pass.damaged), Some(1));
 	assert_eq!(world.done().broken, []);
 	let hash = world.hash(&damaged);
 	assert!(matches!(world.store(ME).verify(&hash), Ok(Verdict::Whole)));
@@ -541,4 +545,140 @@ async fn what_was_made_for_others_is_served_and_given_up_in_time() {
 	assert_eq!(engine.siblings().names().len(), 2);
 	world.pass(EngineConfig::default().siblings_age).await;
 	assert_eq!(engine.siblings().names().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_cannot_read_costs_no_order() {
+	let world = World::new(2, 1, 6);
+	let engine = world.start();
+	world.until("the first look is over", || engine.status().miner == Some(ME)).await;
+	world.store(ME).fail_reads(None);
+	engine.check();
+	world.until("there is an alarm", || engine.status().check.alarm.is_some()).await;
+	assert_eq!(engine.status().check.phase, CheckPhase::DiskFailing);
+	world.pass(Duration::from_secs(6 * 3600)).await;
+	assert_eq!(world.done().broken, []);
+	assert!(engine.status().restores.is_empty());
+	world.store(ME).fail_reads(Some(&[]));
+	world.until("the disk reads again", || engine.status().check.alarm.is_none()).await;
+	world.until("the pass is over", || engine.status().check.passes == 1).await;
+	let last = engine.status().check.last;
+	assert_eq!(last.map(|pass| (pass.checked, pass.damaged, pass.given_up)), Some((6, 0, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fragment_that_stays_unreadable_is_restored() {
+	let world = World::new(2, 1, 6);
+	let name = world.name(3, 0);
+	let engine = world.start();
+	world.store(ME).fail_reads(Some(&[world.hash(&name)]));
+	engine.check();
+	world.until("it is suspected", || engine.status().check.suspects == 1).await;
+	world.pass(Duration::from_secs(30 * 60)).await;
+	assert!(engine.status().restores.is_empty());
+	assert!(world.store(ME).contains(&world.hash(&name)).expect("store"));
+	world
+		.until("it is given up", || {
+			world.store(ME).usage().expect("store").quarantined > 0
+				&& engine.status().check.suspects == 0
+		})
+		.await;
+	world.store(ME).fail_reads(Some(&[]));
+	world.until("it is whole again", || world.is_whole(ME, &name)).await;
+	assert_eq!(engine.status().totals.rebuilt, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_proof_has_everything_checked_once() {
+	let world = World::new(2, 1, 3);
+	let name = world.name(0, 0);
+	let engine = world.start();
+	world.until("the first look is over", || engine.status().miner == Some(ME)).await;
+	world.store(ME).fail_reads(Some(&[world.hash(&name)]));
+	let job = JobKind::Prove { fragment: world.id(&name), name, chunk: 0 };
+	world.want(vec![job.into()]);
+	world.until("it was checked", || engine.status().check.last.is_some()).await;
+	assert_eq!(engine.status().check.suspects, 1);
+	// The chain goes on asking.
+	world.pass(Duration::from_secs(600)).await;
+	assert_eq!(engine.status().check.passes, 1);
+	world.store(ME).fail_reads(Some(&[]));
+	world.until("it is proven", || world.proofs().len() == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_the_chain_opened_for_a_whole_fragment_is_cancelled() {
+	let world = World::new(2, 1, 3);
+	let name = world.name(1, 0);
+	let engine = world.start();
+	world.until("the first look is over", || engine.status().miner == Some(ME)).await;
+	world.open_order(&name);
+	world.until("the order is to be cancelled", || !world.done().healed.is_empty()).await;
+	world.verify_cancel(&name, &world.done().healed[0]);
+	world.until("everything was checked", || engine.status().check.last.is_some()).await;
+	assert_eq!(engine.status().totals.bytes_read, 0);
+	world.close_order(&name);
+	world.until("the chain knows", || world.done().healed.is_empty()).await;
+	// Nor does it matter whether this engine was there when the order was opened.
+	world.stop().await;
+	world.forget_done();
+	world.open_order(&name);
+	world.start();
+	world.until("it is to be cancelled", || !world.done().healed.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_engine_that_died_checks_everything_at_once() {
+	let world = World::new(2, 1, 3);
+	let engine = world.start();
+	assert_eq!(engine.status().check.phase, CheckPhase::Steady);
+	world.pass(Duration::from_secs(60)).await;
+	world.stop().await;
+	let engine = world.start();
+	assert_eq!(engine.status().check.phase, CheckPhase::Steady);
+	world.pass(Duration::from_secs(60)).await;
+	// Another one is started while this one has not stopped.
+	let engine = world.start();
+	world.until("everything was checked", || engine.status().check.passes == 1).await;
+	assert_eq!(engine.status().check.last.map(|pass| pass.checked), Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_throttle_is_changed_while_running_and_remembered() {
+	let quiet = Throttle { profile: Profile::Quiet, cap: NonZeroU64::new(1 << 20) };
+	let world = World::new(2, 1, 1);
+	let engine = world.start();
+	assert_eq!((engine.throttle(), world.rate()), (Throttle::default(), None));
+	engine.set_throttle(quiet);
+	world.until("it is set", || engine.throttle() == quiet).await;
+	assert_eq!(world.rate(), Some(1 << 20));
+	world.stop().await;
+	let engine = world.start();
+	assert_eq!((engine.throttle(), world.rate()), (quiet, Some(1 << 20)));
+	world.stop().await;
+	// The configuration comes first, each part of it.
+	let fast = EngineConfig { profile: Some(Profile::Fast), ..EngineConfig::default() };
+	let engine = world.start_with(fast);
+	assert_eq!(engine.throttle(), Throttle { profile: Profile::Fast, ..quiet });
+	world.stop().await;
+	let engine = world.start_with(EngineConfig { cap: Some(None), ..EngineConfig::default() });
+	assert_eq!(engine.throttle(), Throttle { cap: None, ..quiet });
+	assert_eq!(world.rate(), Some(4 << 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_miner_hurries_for_its_deadlines() {
+	let world = World::new(2, 1, 1);
+	let name = world.claim_by_me(0, 1);
+	world.silence(MinerId(1), true);
+	world.silence(MinerId(2), true);
+	let engine = world.start();
+	engine.set_throttle(Throttle { profile: Profile::Quiet, cap: None });
+	world.until("it is set", || world.rate() == Some(4 << 20)).await;
+	// The tick is 10, and one is a second.
+	let job = |deadline| JobKind::Restore { fragment: world.id(&name), name, deadline };
+	world.want(vec![job(12).into()]);
+	world.until("it hurries", || world.rate() == Some(32 << 20)).await;
+	world.want(vec![job(100).into()]);
+	world.until("it has time", || world.rate() == Some(4 << 20)).await;
 }

@@ -35,6 +35,7 @@ use planaria_store::{FragmentStore, FragmentStoreExt, FragmentUse, MemoryStore};
 use planaria_transfer::{FragmentService, GROUP_LEN, Meter, PeerAddr, Stored};
 use std::{
 	collections::{BTreeMap, BTreeSet, HashMap},
+	num::NonZeroU64,
 	ops::{Deref, Range},
 	sync::{Arc, Mutex, MutexGuard},
 	time::Duration,
@@ -86,6 +87,7 @@ struct Inner {
 	/// Which bytes were asked for, of whom.
 	asked: Vec<(MinerId, FragmentName, Range<u32>)>,
 	values: HashMap<(MinerId, Vec<u8>), Vec<u8>>,
+	rate: Option<NonZeroU64>,
 }
 
 pub(super) struct World {
@@ -200,6 +202,7 @@ impl World {
 			breaks: BTreeMap::new(),
 			asked: Vec::new(),
 			values: HashMap::new(),
+			rate: None,
 		};
 		let heads = watch::channel(Heads { best: 10, finalized: 8, syncing: false }).0;
 		let shared = Shared {
@@ -222,15 +225,18 @@ impl World {
 	}
 
 	pub(super) fn start_miner(&self, miner: MinerId) -> EngineHandle {
+		self.start_miner_with(miner, self.config.clone())
+	}
+
+	pub(super) fn start_with(&self, config: EngineConfig) -> EngineHandle {
+		self.start_miner_with(ME, config)
+	}
+
+	fn start_miner_with(&self, miner: MinerId, config: EngineConfig) -> EngineHandle {
 		let store: Arc<dyn FragmentStore> = Arc::new(self.store(miner).clone());
 		let node = Arc::new(Node { shared: self.shared.clone(), me: miner });
-		let (engine, handle) = Engine::new(
-			node.clone(),
-			store.clone(),
-			node.clone(),
-			node.clone(),
-			self.config.clone(),
-		);
+		let (engine, handle) =
+			Engine::new(node.clone(), store.clone(), node.clone(), node.clone(), config);
 		let service = Arc::new(Service::new(node, store, handle.clone()));
 		self.shared.services.lock().expect("not poisoned").insert(miner, service);
 		let stop = CancellationToken::new();
@@ -306,6 +312,11 @@ impl World {
 
 	pub(super) fn lose(&self, miner: MinerId, name: &FragmentName) {
 		self.store(miner).release(name).expect("store");
+	}
+
+	/// At which rate the engine wants to read from others.
+	pub(super) fn rate(&self) -> Option<u64> {
+		self.inner().rate.map(NonZeroU64::get)
 	}
 
 	pub(super) fn silence(&self, miner: MinerId, silent: bool) {
@@ -819,5 +830,9 @@ impl Peers for Node {
 			Some((Ok(bytes.split_to(len)), (bytes, meter, left)))
 		});
 		Ok(Incoming { hash, sidecar, pieces: pieces.boxed() })
+	}
+
+	fn set_rate(&self, rate: Option<NonZeroU64>) {
+		self.inner().rate = rate;
 	}
 }

@@ -249,7 +249,7 @@ impl FragmentService for Service {
 		Verdict::Assigned(FileSpec::new(file.size, file.coding).expect("a valid file"))
 	}
 
-	fn open(&self, offer: &PutOffer) -> Result<(Sink, u32), OpenError> {
+	fn open(&self, offer: &PutOffer, _: FileSpec) -> Result<(Sink, u32), OpenError> {
 		let PutOffer { name, hash, sidecar, .. } = offer.clone();
 		let (chain, miner) = (self.chain.clone(), self.miner);
 		Ok((Sink { chain, miner, name, hash, sidecar, bytes: Vec::new() }, 0))

@@ -247,7 +247,7 @@ impl FragmentService for Store {
 		Verdict::Assigned(self.spec)
 	}
 
-	fn open(&self, offer: &PutOffer) -> std::result::Result<(Sink, u32), OpenError> {
+	fn open(&self, offer: &PutOffer, _: FileSpec) -> std::result::Result<(Sink, u32), OpenError> {
 		let bytes = Vec::with_capacity(MAX_FRAGMENT_LEN as usize);
 		let (shared, held) = (self.bytes.clone(), self.held.clone());
 		Ok((Sink { offer: offer.clone(), shared, bytes, held }, 0))

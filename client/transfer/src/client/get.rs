@@ -12,6 +12,7 @@ use crate::{
 	bao::whole_groups,
 	endpoint::Shared,
 	protocol::{GetAnswer, GetRequest, Request},
+	rate::RateLimit,
 	stream::{Meter, Receiver, receiver},
 };
 use bao_tree::iter::BaoChunk;
@@ -234,7 +235,8 @@ impl Client {
 		let Exchange { recv, place, .. } = exchange;
 		let start = range.start;
 		let receiver = receiver(self.shared(), recv, &hash, len, &range, meter).boxed();
-		Ok(Incoming { hash, sidecar, start, peer: peer.key, receiver, active, _place: place })
+		let rate = self.rate.clone();
+		Ok(Incoming { hash, sidecar, start, peer: peer.key, receiver, rate, active, _place: place })
 	}
 }
 
@@ -245,6 +247,7 @@ pub struct Incoming {
 	start: u32,
 	peer: PeerKey,
 	receiver: Receiver<RecvStream, Box<dyn Iterator<Item = BaoChunk> + Send>>,
+	rate: Arc<RateLimit>,
 	active: Active,
 	_place: Place,
 }
@@ -270,9 +273,14 @@ impl Incoming {
 	///
 	/// Not cancel-safe: what was appended by a cancelled call must be cut off.
 	pub async fn append(&mut self, bytes: &mut Vec<u8>) -> Result<bool, TransferError> {
+		let before = bytes.len();
 		let appended = self.receiver.next_group(bytes).await;
 		match &appended {
-			Ok(true) => {},
+			Ok(true) => {
+				if self.rate.take(bytes.len() - before).await {
+					self.receiver.waited();
+				}
+			},
 			Ok(false) => self.active.0.metrics.gets_done.add(1),
 			Err(error) => count(&self.active.0, &self.peer, error),
 		}

@@ -14,11 +14,12 @@ use crate::{
 	MAX_LIST, PeerAddr, PeerKey, TransferError,
 	endpoint::Shared,
 	protocol::{ListAnswer, ListRequest, Request},
+	rate::RateLimit,
 };
 use codec::DecodeAll;
 use planaria_primitives::FragmentName;
 use pool::Pool;
-use std::sync::Arc;
+use std::{num::NonZeroU64, sync::Arc};
 
 /// Asks other peers. Cheap to clone; clones share their connections.
 ///
@@ -28,11 +29,18 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Client {
 	pool: Arc<Pool>,
+	rate: Arc<RateLimit>,
 }
 
 impl Client {
 	pub(crate) fn new(shared: Arc<Shared>) -> Self {
-		Self { pool: Pool::new(shared) }
+		Self { pool: Pool::new(shared), rate: Arc::new(RateLimit::new(None)) }
+	}
+
+	/// Limits the bytes per second that all gets of this client and its clones receive together,
+	/// from now on. This is beside the endpoint's own limit, which counts what is put here as well.
+	pub fn set_rate(&self, rate: Option<NonZeroU64>) {
+		self.rate.set(rate);
 	}
 
 	/// A page of what the peer holds: at most `limit` names (and at most [`MAX_LIST`]) after

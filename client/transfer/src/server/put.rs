@@ -103,7 +103,7 @@ impl<S: FragmentService> State<S> {
 		verify(offer, &spec).map_err(PutAnswer::Refused)?;
 
 		let (service, wanted) = (self.service.clone(), offer.clone());
-		match spawn_blocking(move || service.open(&wanted)).await {
+		match spawn_blocking(move || service.open(&wanted, spec)).await {
 			Ok(Ok((sink, offset))) => {
 				if offset == offer.len || (offset % GROUP_LEN == 0 && offset < offer.len) {
 					return Ok((sink, offset));

@@ -203,7 +203,7 @@ impl FragmentService for Service {
 		spec.map_or(Verdict::NotYet { best: 1 }, Verdict::Assigned)
 	}
 
-	fn open(&self, offer: &PutOffer) -> Result<(Sink, u32), OpenError> {
+	fn open(&self, offer: &PutOffer, _: FileSpec) -> Result<(Sink, u32), OpenError> {
 		let bytes = self.0.partial.lock().unwrap().remove(&offer.name).unwrap_or_default();
 		let offset = bytes.len() as u32;
 		Ok((Sink { store: self.0.clone(), offer: offer.clone(), bytes }, offset))

@@ -3,10 +3,17 @@
 
 use crate::{fixture::*, handshake::closed_with};
 use planaria_transfer::{
-	Fetch, PutOutcome, TransferConfig, TransferError,
+	Fetch, GROUP_LEN, PutOutcome, TransferConfig, TransferError,
 	protocol::{GetAnswer, GetRequest, ListAnswer, ListRequest, PutAnswer, Request, close},
 };
-use std::{num::NonZeroU64, sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{
+	num::NonZeroU64,
+	sync::{
+		Arc,
+		atomic::{AtomicU32, Ordering::SeqCst},
+	},
+	time::{Duration, Instant},
+};
 
 #[tokio::test]
 async fn too_many_streams_of_a_peer_are_busy() {
@@ -163,6 +170,45 @@ async fn the_rate_is_limited_until_it_is_changed() {
 		client.set_rates(None, None);
 		assert!(get.await.unwrap().bytes == file.fragments[0]);
 	}
+}
+
+/// The bytes a client may have received are bounded by the time that has passed, and neither what is
+/// put here nor other clients wait for that.
+#[tokio::test]
+async fn a_client_has_its_own_rate() {
+	const RATE: u64 = 256 << 10;
+	let (got, put) = (File::new(1 << 20), File::new(3 << 20));
+	let peer = serve_with(&Store::new(&got, [0]), config()).await;
+	let store = Store::new(&put, []);
+	store.specs.lock().unwrap().insert(put.id, put.spec);
+	let slow = serve_with(&store, config()).await;
+	let started = Instant::now();
+	slow.transfer.client().set_rate(NonZeroU64::new(RATE));
+	let client = slow.transfer.client().clone();
+	let (addr, fetch) = (peer.addr.clone(), Fetch::new(got.name(0), got.spec));
+	let progress = Arc::new(AtomicU32::new(0));
+	let seen = progress.clone();
+	let fetch = fetch.on_progress(move |bytes| seen.store(bytes, SeqCst));
+	let get = tokio::spawn(async move { client.get(&addr, fetch).await });
+	eventually("a part is there", || progress.load(SeqCst) > 0).await;
+
+	let other = bind().await;
+	let outcome = other.client().put(&slow.addr, &put.put(0)).await.unwrap();
+	assert!(matches!(outcome, PutOutcome::Stored { .. }), "{outcome:?}");
+	other.client().get(&peer.addr, Fetch::new(got.name(0), got.spec)).await.unwrap();
+
+	while !get.is_finished() {
+		let (bytes, millis) = (progress.load(SeqCst), started.elapsed().as_millis() as u64);
+		// A quarter of a second's bytes may come at once, and a group is on its way.
+		let most = RATE * millis / 1000 + RATE / 4 + 2 * u64::from(GROUP_LEN);
+		assert!(u64::from(bytes) <= most, "{bytes} bytes after {millis} ms");
+		tokio::time::sleep(Duration::from_millis(5)).await;
+		if bytes > 512 << 10 {
+			slow.transfer.client().set_rate(None);
+			break;
+		}
+	}
+	assert_eq!(get.await.unwrap().unwrap().bytes, got.fragments[0]);
 }
 
 #[tokio::test]
