@@ -75,10 +75,10 @@ pub(crate) async fn compare(
 		let best = chain.locate(At::Best, names.clone()).await?;
 		let finalized = chain.locate(At::Finalized, names.clone()).await?;
 		for ((name, best), finalized) in names.into_iter().zip(&best).zip(&finalized) {
-			let mine = |record: &Option<FragmentRecord>| {
-				record.as_ref().is_some_and(|record| is_assigned(record, me))
+			let kept = |record: &Option<FragmentRecord>| {
+				record.as_ref().is_some_and(|record| is_assigned(record, me) || is_vacated(record))
 			};
-			if !mine(best) && !mine(finalized) {
+			if !kept(best) && !kept(finalized) {
 				push(&mut compared.foreign, name);
 			} else if best.as_ref().is_some_and(|record| is_unconfirmed(record, me)) {
 				push(&mut compared.unconfirmed, name);
@@ -129,6 +129,14 @@ pub(crate) async fn compare(
 pub(crate) fn is_assigned(record: &FragmentRecord, me: MinerId) -> bool {
 	matches!(record.state, FileLife::Pending | FileLife::Active)
 		&& (holder(record) == Some(me) || record.claimed_by() == Some(me))
+}
+
+/// Whether the fragment was taken off its holder because its segment was lost. Whoever has it can
+/// bring the segment back, and so keeps it.
+pub(crate) fn is_vacated(record: &FragmentRecord) -> bool {
+	matches!(record.state, FileLife::Pending | FileLife::Active)
+		&& holder(record).is_none()
+		&& record.confirmed & planaria_primitives::segment::bit(record.name.index) != 0
 }
 
 /// Whether `me` is to confirm this fragment.

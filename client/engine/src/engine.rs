@@ -8,7 +8,10 @@
 
 use crate::{
 	chain::{At, Chain, ChainError},
-	check::{self, Checker, CompareError, Compared, blocking, holder, is_assigned, is_unconfirmed},
+	check::{
+		self, Checker, CompareError, Compared, blocking, holder, is_assigned, is_unconfirmed,
+		is_vacated,
+	},
 	config::EngineConfig,
 	foreign::Foreign,
 	gauge::Gauge,
@@ -776,7 +779,7 @@ impl Engine {
 		};
 		for (name, record) in names.into_iter().zip(records) {
 			self.foreign.remove(&name);
-			if record.is_some_and(|record| is_assigned(&record, me)) {
+			if record.is_some_and(|record| is_assigned(&record, me) || is_vacated(&record)) {
 				continue;
 			}
 			let released = blocking(&self.restorer.store, move |store| store.release(&name)).await;

@@ -181,6 +181,20 @@ async fn a_fragment_is_discarded_only_when_both_heads_and_the_grace_period_say_s
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_lost_segment_was_vacated_of_is_kept() {
+	let world = World::new(2, 1, 1);
+	let name = world.name(0, 0);
+	let _engine = world.start();
+	world.hand_over(&name, MinerId::NOBODY);
+	let config = EngineConfig::default();
+	world.pass(2 * config.compare_every + 3 * config.discard_after).await;
+	assert!(world.is_whole(ME, &name), "the way back from the loss");
+	world.hand_over(&name, MinerId(9));
+	world.pass(2 * config.compare_every + 3 * config.discard_after).await;
+	assert!(world.store(ME).entry(&name).expect("store").is_none(), "another has brought it back");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_discarded_or_reported_while_the_node_catches_up() {
 	let world = World::new(2, 1, 1);
 	let name = world.name(0, 0);
