@@ -97,7 +97,6 @@ pub struct FileReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct RestoreReport {
 	/// What the network restores.
-	#[serde(flatten)]
 	pub network: RestoreProgress,
 	/// What this node's miner restores, if it has one.
 	pub miner: Option<MinerRestores>,
@@ -441,4 +440,18 @@ fn internal(cause: impl std::fmt::Display) -> ErrorObjectOwned {
 
 fn error(code: i32, message: &str) -> ErrorObjectOwned {
 	ErrorObjectOwned::owned(code, message, None::<()>)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_report_tells_the_network_from_the_miner() {
+		let network = RestoreProgress { lost: 2, ..RestoreProgress::default() };
+		let miner = Some(EngineStatus::default().into());
+		let json = serde_json::to_value(RestoreReport { network, miner }).expect("serialises");
+		assert_eq!(json["network"]["lost"], 2);
+		assert_eq!(json["miner"]["progress"]["fragments_left"], 0);
+	}
 }

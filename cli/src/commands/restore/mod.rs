@@ -54,7 +54,9 @@ async fn report(chain: &Chain, view: &View) -> anyhow::Result<Report> {
 	const METHOD_NOT_FOUND: i32 = -32_601;
 	match chain.rpc::<Option<Report>>("restore_progress", &[]).await {
 		Ok(Some(report)) => return Ok(report),
-		Ok(None) | Err(ChainError::Rpc { code: METHOD_NOT_FOUND, .. }) => {},
+		// It is catching up, or of another version.
+		Ok(None)
+		| Err(ChainError::Rpc { code: METHOD_NOT_FOUND, .. } | ChainError::Incompatible(_)) => {},
 		Err(error) => return Err(error.into()),
 	}
 	let snapshot = snapshot(view).await?.0;
