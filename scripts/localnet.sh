@@ -16,7 +16,8 @@
 #        scripts/localnet.sh wipe NODE…     delete the store of a miner that does not run
 #
 # NODE is miner-K or validator-K, counted from 0. Miner K is registered as number K, with the stash
-# //Miner/K. Validator K answers RPC at PORT + 100 + K, miner K at PORT + 200 + K.
+# //Miner/K; a miner that is started and was not up before is new, and not registered. Validator K
+# answers RPC at PORT + 100 + K, miner K at PORT + 200 + K.
 #   --while    take the network down when this process has ended
 #   --apart    a node that is apart talks only to others that are: a network that is cut in two.
 #              Stopped and started without it, it joins again. Fragments cross the cut.
@@ -246,7 +247,7 @@ esac
 . "$NET/settings"
 [ -z "$APART" ] || write_apart
 for node in "${nodes[@]}"; do
-	[ -d "$NET/$node" ] || die "there is no $node"
+	[ -d "$NET/$node" ] || [ "$command" = start ] || die "there is no $node"
 	case "$command" in
 		start) start_one "$node" ;;
 		stop) end "$node" TERM 100 ;;

@@ -37,7 +37,7 @@ const say = (document) => console.log(JSON.stringify(document));
 
 async function connect(url) {
 	const provider = new WsProvider(url);
-	const api = await ApiPromise.create({ provider, noInitWarn: true });
+	const api = await ApiPromise.create({ provider, noInitWarn: true, throwOnConnect: true });
 	const send = (method, ...params) => provider.send(method, params);
 	return { api, provider, send };
 }
