@@ -13,9 +13,14 @@ use jsonrpsee::{
 	Extensions, PendingSubscriptionSink,
 	core::{RpcResult, async_trait},
 	proc_macros::rpc,
-	types::{ErrorObjectOwned, error::INTERNAL_ERROR_CODE},
+	types::{
+		ErrorObjectOwned,
+		error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE},
+	},
 };
-use planaria_engine::{At, Chain, EngineHandle, EngineStatus, FinderStatus, Throttle, Totals};
+use planaria_engine::{
+	At, Chain, EngineHandle, EngineStatus, FinderStatus, Profile, Throttle, Totals,
+};
 use planaria_primitives::{FileIndex, FragmentId, FragmentName, MinerId, SegmentId};
 use planaria_runtime::AccountId;
 use planaria_runtime_api::{
@@ -30,7 +35,7 @@ use sc_rpc::{
 use sc_rpc_api::check_if_safe;
 use serde::Serialize;
 use sp_api::ProvideRuntimeApi;
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 /// The node has no miner.
 const NOT_A_MINER: i32 = 4_000;
@@ -138,6 +143,11 @@ pub trait MinerRpc {
 	/// How fast restorations and self-checks may go.
 	#[method(name = "miner_throttle")]
 	fn throttle(&self) -> RpcResult<Throttle>;
+
+	/// Changes that, from now on and after a restart. `cap`: bytes per second, none where it is
+	/// missing.
+	#[method(name = "miner_setThrottle", with_extensions)]
+	fn set_throttle(&self, profile: Profile, cap: Option<NonZeroU64>) -> RpcResult<Throttle>;
 
 	/// A page of the fragments in the store, at most 256.
 	#[method(name = "miner_fragments", with_extensions)]
@@ -254,6 +264,24 @@ impl MinerRpcServer for MinerAnswers {
 
 	fn throttle(&self) -> RpcResult<Throttle> {
 		Ok(self.miner()?.engine().status().throttle)
+	}
+
+	fn set_throttle(
+		&self,
+		extensions: &Extensions,
+		profile: Profile,
+		cap: Option<NonZeroU64>,
+	) -> RpcResult<Throttle> {
+		check_if_safe(extensions)?;
+		let miner = self.miner()?;
+		if cap.is_some_and(|cap| cap.get() < Throttle::MIN_CAP) {
+			let least = Throttle::MIN_CAP >> 10;
+			let message = format!("restorations stall below {least} KiB/s: use the profile quiet");
+			return Err(error(INVALID_PARAMS_CODE, &message));
+		}
+		let throttle = Throttle { profile, cap };
+		miner.engine().set_throttle(throttle);
+		Ok(throttle)
 	}
 
 	async fn fragments(
