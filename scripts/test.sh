@@ -20,7 +20,7 @@ run_build() { "$ROOT/scripts/build.sh"; }
 run_clients() {
 	cargo test --release --locked -p planaria-primitives -p planaria-worker -p planaria-runtime-api \
 		-p planaria-erasure -p planaria-store -p planaria-transfer -p planaria-sdk -p planaria-cli \
-		-p planaria-node -p planaria-simulation
+		-p planaria-node
 	# Apart, because its paused clock changes how tokio is built.
 	cargo test --release --locked -p planaria-engine
 }

@@ -91,6 +91,8 @@ fn largest_duties(miner: u32) -> [RuntimeCall; 2] {
 #[test]
 fn a_block_of_full_agendas_and_full_duties_stays_inside_its_limits() {
 	network::on_network(|chain| {
+		// There are never more ticks than blocks.
+		chain.blocks(20);
 		fill_agendas();
 		chain.begin();
 		let mut duties = 0;

@@ -138,6 +138,11 @@ fn what_is_stored_is_confirmed() {
 fn what_is_no_value_is_as_if_it_were_not_there() {
 	in_a_node(|node, _| {
 		let file = placed_here(node);
+		// So that the miner needs not say that it is there meanwhile.
+		miners::Parameters::<Runtime>::mutate(|params| {
+			params.alive_every = 1_000;
+			params.absent_after = 2_000;
+		});
 		let done = pack(&stored(&[file.fragment(0)])).unwrap();
 		let mut other_version = done.clone();
 		other_version[0] = VERSION + 1;
