@@ -8,6 +8,7 @@ use planaria_primitives::{
 	FragmentId, MinerId, SegmentId, Tick, mailbox::MAX_LISTED, segment::SegmentV0,
 };
 use planaria_runtime_api::{MinerStanding, OrderStanding};
+use planaria_worker::planner::lazy_spare;
 use rand::{Rng, seq::SliceRandom};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -154,12 +155,6 @@ async fn held_by(
 	Ok(candidates)
 }
 
-/// How many spare fragments a segment has when it is worth restoring what an absent or expelled
-/// miner held: five eighths of its parity.
-fn lazy_spare(parity: u8) -> i16 {
-	(i16::from(parity) * 5 + 7) / 8
-}
-
 /// What of a segment `me` could take over. `spare` is below the real one by the code's parity,
 /// which does not stand in the record.
 fn restorable(
@@ -259,11 +254,5 @@ mod tests {
 		assert_eq!(found(&segment)[0].0.spare, -3);
 		segment.holders.set(2, me);
 		assert_eq!(found(&segment), []);
-	}
-
-	#[test]
-	fn absent_miners_are_waited_for_until_a_segment_is_thin() {
-		// 2+1 at once, 4+8 when three are gone.
-		assert_eq!((lazy_spare(1), lazy_spare(8)), (1, 5));
 	}
 }
