@@ -20,13 +20,13 @@ esac
 cd "$ROOT"
 
 # erasure/ and proof/
-cargo bench -q -p planaria-erasure --bench erasure -- "${FORMAT[@]}"
+cargo bench -q "${NATIVE[@]/#/-p}" --features planaria-erasure/simd-reference --bench erasure -- "${FORMAT[@]}"
 
 # restore/: real transfers and stores, the chain is a table.
-cargo bench -q -p planaria-engine --bench restore -- "${FORMAT[@]}"
+cargo bench -q "${NATIVE[@]/#/-p}" --bench restore -- "${FORMAT[@]}"
 
 # transfer/: the same number of bytes by raw iroh is the baseline.
-TRANSFER="$(cargo run -q --release -p planaria-transfer --bin planaria-bench-transfer)"
+TRANSFER="$(cargo run -q --release "${NATIVE[@]/#/-p}" --bin planaria-bench-transfer)"
 RAW="$(printf '%s\n' "$TRANSFER" | jq -s 'map(select(.name == "transfer/put"))[0].baseline')"
 
 # Prints rows as they are wanted.
@@ -92,8 +92,8 @@ PREFIX=0xb3b78f30e9b952d60249b22fcdaaa76d056262a1c72cd504fff8b2729e7d63e9
 	row node/segment-key "$(((${#KEY} - 2) / 2))" bytes null 40 '.value == 40'
 } | rows
 
-# restore/: networks of its own. Selected together, the packages share what is built already.
+# restore/: networks of its own.
 "$ROOT/scripts/localnet.sh" down 2>/dev/null
 rm -rf "$WORK"
-cargo build -q --release -p planaria-node -p planaria-cli -p planaria-tests --bin planaria-bench-restore
+cargo build -q --release "${NATIVE[@]/#/-p}" --bin planaria-bench-restore
 "$BIN/planaria-bench-restore" $((PLANARIA_PORT + 400)) | rows

@@ -12,6 +12,12 @@ export OPENSSL_NO_VENDOR=1
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
 BIN="$CARGO_TARGET_DIR/release"
 
+# Every package but the pallets and the runtime. Selected together, as here, or as the two programs
+# alone, they share what cargo builds of their dependencies; selected otherwise, they do not.
+NATIVE=(planaria-node planaria-cli planaria-primitives planaria-worker planaria-runtime-api
+	planaria-erasure planaria-store planaria-transfer planaria-sdk planaria-engine
+	planaria-simulation planaria-tests)
+
 # The Wasm target comes either from rustup's toolchain or from Debian's compiler; setup.sh leaves a
 # note of which.
 if [ -r "$CACHE/wasm.env" ]; then

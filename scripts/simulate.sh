@@ -13,7 +13,5 @@
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-# Selected together with what build.sh builds, so that they share their dependencies.
-cargo build -q --release --locked -p planaria-node -p planaria-cli -p planaria-simulation \
-	--bin planaria-simulate >&2
+cargo build -q --release --locked "${NATIVE[@]/#/-p}" --bin planaria-simulate >&2
 exec "$BIN/planaria-simulate" "$@"

@@ -6,7 +6,7 @@
 #
 # Usage: scripts/test.sh [build|clients|chain|network ...]     (default: all of them, in this order)
 #   build    set up the machine, build the node and the command line
-#   clients  the formats, the worker, the client crates, the command line, the node
+#   clients  the formats, the worker, the client crates, the command line, the node, the simulation
 #   chain    the pallets and the runtime, with benchmarks and try-runtime
 #   network  networks of real processes on this machine
 
@@ -17,22 +17,15 @@ chain_packages=(support clock miners files restore)
 
 run_build() { "$ROOT/scripts/build.sh"; }
 
-run_clients() {
-	cargo test --release --locked -p planaria-primitives -p planaria-worker -p planaria-runtime-api \
-		-p planaria-erasure -p planaria-store -p planaria-transfer -p planaria-sdk -p planaria-cli \
-		-p planaria-node
-	# Apart, because its paused clock changes how tokio is built.
-	cargo test --release --locked -p planaria-engine
-}
+run_clients() { cargo test --release --locked "${NATIVE[@]/#/-p}"; }
 
 run_chain() {
 	SKIP_WASM_BUILD=1 cargo test --release --locked --features runtime-benchmarks,try-runtime \
 		"${chain_packages[@]/#/-ppallet-planaria-}" -p planaria-runtime
 }
 
-# Selected together with the programs, the tests share what is built for those already.
 run_network() {
-	cargo test --release --locked -p planaria-node -p planaria-cli -p planaria-tests \
+	cargo test --release --locked "${NATIVE[@]/#/-p}" --features planaria-tests/network \
 		--test failures --test main_job --test restoration --test loss --test fork --test polkadot_js \
 		-- --test-threads 1 --nocapture
 }
