@@ -54,7 +54,6 @@ fn ensure_unreadable(network: &Network, file: &str) -> Result<()> {
 }
 
 #[test]
-#[ignore = "no program marks miners absent, checks segments or finishes departures yet"]
 fn a_segment_is_suspected_lost_and_cleared_when_a_holder_returns() -> Result<()> {
 	NETWORK.with(|network| {
 		hurry(network)?;
@@ -85,7 +84,6 @@ fn a_segment_is_suspected_lost_and_cleared_when_a_holder_returns() -> Result<()>
 }
 
 #[test]
-#[ignore = "no program marks miners absent, checks segments or finishes departures yet"]
 fn a_lost_segment_is_found_when_a_holder_returns() -> Result<()> {
 	NETWORK.with(|network| {
 		hurry(network)?;

@@ -94,7 +94,6 @@ fn paths(network: &Network, miner: u32, file: &str) -> Result<Vec<PathBuf>> {
 }
 
 #[test]
-#[ignore = "no program marks miners absent, checks segments or finishes departures yet"]
 fn a_killed_miner_whose_store_is_gone_is_marked_absent_and_what_it_held_regrows() -> Result<()> {
 	NETWORK.with(|network| {
 		let bytes = content(1, 40 * MIB);
@@ -364,7 +363,6 @@ fn number(value: &Value) -> Option<u64> {
 }
 
 #[test]
-#[ignore = "no program marks miners absent, checks segments or finishes departures yet"]
 fn what_a_leaving_miner_takes_along_half_way_is_rebuilt_and_it_disconnects() -> Result<()> {
 	NETWORK.with(|network| {
 		const LEAVER: u32 = 6;

@@ -43,7 +43,7 @@ pub struct Candidate {
 	pub way: Way,
 	/// Since when it is to be restored: its order's opening, or its holder's becoming a target.
 	pub since: Tick,
-	/// Whether a fragment of its segment is under restoration already.
+	/// Whether a fragment of its segment is being rebuilt already, or is to be.
 	pub under_way: bool,
 	/// Whether an order for it is open.
 	pub ordered: bool,
@@ -112,10 +112,7 @@ impl Budget {
 /// The same candidates in any order and the same seed give the same plan; miners use different
 /// seeds.
 pub fn plan(mut candidates: Vec<Candidate>, mut budget: Budget, seed: u64) -> Vec<FragmentId> {
-	candidates.sort_by_cached_key(|candidate| {
-		let Candidate { disputed, spare, way, since, fragment, .. } = *candidate;
-		(disputed, spare, way, since / AGE, mix(seed, fragment), fragment)
-	});
+	candidates.sort_by_cached_key(|candidate| rank(candidate, seed));
 	let mut segments = BTreeSet::new();
 	let mut planned = Vec::new();
 	for candidate in candidates {
@@ -131,6 +128,22 @@ pub fn plan(mut candidates: Vec<Candidate>, mut budget: Budget, seed: u64) -> Ve
 	planned
 }
 
+/// Keeps the `count` candidates that [`plan`] would take first with this seed, in any order.
+pub fn keep_best(candidates: &mut Vec<Candidate>, count: usize, seed: u64) {
+	if candidates.len() > count {
+		candidates.select_nth_unstable_by_key(count, |candidate| rank(candidate, seed));
+		candidates.truncate(count);
+	}
+}
+
+/// The scarcest first. Among these copies before rebuilding, and rebuilding where others do so
+/// already before anything new: one decode serves all that is missing of a segment.
+fn rank(candidate: &Candidate, seed: u64) -> impl Ord + use<> {
+	let Candidate { disputed, spare, way, under_way, since, fragment, .. } = *candidate;
+	let new = way == Way::Rebuild && !under_way;
+	(disputed, spare, way, new, since / AGE, mix(seed, fragment), fragment)
+}
+
 /// How many orders a miner tries to claim at once, by how its last attempts went: half as many
 /// after it lost more races than it won, twice as many after it lost none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,11 +153,16 @@ pub struct Races {
 
 impl Default for Races {
 	fn default() -> Self {
-		Self { window: MAX_LISTED }
+		Self::new()
 	}
 }
 
 impl Races {
+	/// Nothing was lost yet.
+	pub const fn new() -> Self {
+		Self { window: MAX_LISTED }
+	}
+
 	/// Notes how many of the orders that were tried for became this miner's, and how many became
 	/// somebody else's.
 	pub fn note(&mut self, won: usize, lost: usize) {
@@ -184,7 +202,7 @@ fn mix(seed: u64, fragment: FragmentId) -> u64 {
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
-const fn splitmix(n: u64) -> u64 {
+pub const fn splitmix(n: u64) -> u64 {
 	let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
 	let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
 	let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

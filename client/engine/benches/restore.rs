@@ -15,7 +15,8 @@
 
 use async_trait::async_trait;
 use planaria_engine::{
-	At, Chain, ChainError, Engine, EngineConfig, EngineHandle, Heads, Mailbox, Service,
+	At, Chain, ChainError, Changes, Engine, EngineConfig, EngineHandle, FileRow, Heads, Mailbox,
+	MinerRow, OrderRow, Service,
 };
 use planaria_erasure::Coder;
 use planaria_primitives::{
@@ -24,8 +25,8 @@ use planaria_primitives::{
 	mailbox::{DONE, Done, Job, JobKind, WANTED, Wanted, pack, unpack},
 };
 use planaria_runtime_api::{
-	FileLife, FragmentRecord, MinerStanding, MinerStatus, NetworkStatus, OrderStatus, SegmentClaim,
-	TargetStatus,
+	FileLife, FragmentRecord, MinerStanding, MinerStatus, NetworkStatus, SegmentClaim,
+	VerdictStatus,
 };
 use planaria_store::{DiskOptions, DiskStore, FragmentStore, FragmentStoreExt, FragmentUse};
 use planaria_transfer::{EndpointConfig, PeerAddr, Transfer, TransferConfig};
@@ -38,7 +39,7 @@ use std::{
 	sync::{Arc, Mutex, PoisonError},
 	time::{Duration, Instant},
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -428,31 +429,61 @@ impl Chain for Node {
 		Ok(fragments.into_iter().map(|id| self.table.record(id)).collect())
 	}
 
+	async fn miners(
+		&self,
+		_: At,
+		_: Option<MinerId>,
+		_: u32,
+	) -> std::result::Result<Vec<MinerRow>, ChainError> {
+		Ok(Vec::new())
+	}
+
+	async fn files(
+		&self,
+		_: At,
+		_: Vec<FileIndex>,
+	) -> std::result::Result<Vec<Option<FileRow>>, ChainError> {
+		Ok(Vec::new())
+	}
+
 	async fn orders(
 		&self,
 		_: At,
 		_: Option<FragmentId>,
 		_: u32,
-	) -> std::result::Result<Vec<OrderStatus>, ChainError> {
+	) -> std::result::Result<Vec<(FragmentId, OrderRow)>, ChainError> {
 		Ok(Vec::new())
 	}
 
-	async fn targets(
+	async fn verdicts(
 		&self,
 		_: At,
-		_: Option<MinerId>,
+		_: Option<SegmentId>,
 		_: u32,
-	) -> std::result::Result<Vec<TargetStatus>, ChainError> {
+	) -> std::result::Result<Vec<(SegmentId, VerdictStatus)>, ChainError> {
 		Ok(Vec::new())
 	}
 
 	async fn segments(
 		&self,
 		_: At,
+		_: Vec<SegmentId>,
+	) -> std::result::Result<Vec<Option<Segment>>, ChainError> {
+		Ok(Vec::new())
+	}
+
+	async fn class(
+		&self,
+		_: At,
+		_: u8,
 		_: Option<SegmentId>,
 		_: u32,
 	) -> std::result::Result<Vec<(SegmentId, Segment)>, ChainError> {
 		Ok(Vec::new())
+	}
+
+	fn changes(&self) -> broadcast::Receiver<Arc<Changes>> {
+		broadcast::Sender::new(1).subscribe()
 	}
 
 	async fn beacon(&self, _: At, _: u32) -> std::result::Result<Option<Hash>, ChainError> {

@@ -6,6 +6,7 @@
 use crate::{
 	chain::{At, Chain, ChainError},
 	scrub::{Finding, Next, Scrub},
+	search::scan,
 	status::CheckStatus,
 	throttle::Limits,
 };
@@ -27,9 +28,6 @@ const PAGE: usize = 256;
 
 /// How many fragments the self-check looks ahead.
 const CHECK_PAGE: usize = 64;
-
-/// Segments read at a time by the native scan.
-const SCAN_PAGE: u32 = 4096;
 
 /// Each list of [`Compared`] stops here; what is beyond it is found by the next comparison.
 const MAX_FOUND: usize = 1 << 16;
@@ -59,11 +57,12 @@ pub(crate) enum CompareError {
 }
 
 /// Compares everything stored with the chain, and everything the chain assigns to `me` with the
-/// store.
+/// store. Rests for `pause` after each page of segments.
 pub(crate) async fn compare(
 	chain: &dyn Chain,
 	store: &Arc<dyn FragmentStore>,
 	me: MinerId,
+	pause: Duration,
 ) -> Result<Compared, CompareError> {
 	let mut compared = Compared::default();
 	let mut after: Option<FragmentName> = None;
@@ -85,41 +84,36 @@ pub(crate) async fn compare(
 			}
 		}
 	}
-	let mut after = None;
-	loop {
-		let page = chain.segments(At::Best, after, SCAN_PAGE).await?;
-		let Some((last, _)) = page.last() else { break };
-		after = Some(*last);
-		let mine: Vec<FragmentId> = page
-			.into_iter()
-			.filter_map(|(segment, record)| {
-				let index = record.index_of(me).filter(|index| record.is_confirmed(*index))?;
-				Some(FragmentId { segment, index })
-			})
-			.collect();
-		for ids in mine.chunks(PAGE) {
-			let mut records = chain.records(At::Best, ids.to_vec()).await?;
-			records.retain(|record| record.as_ref().is_some_and(|record| is_assigned(record, me)));
-			let is_ordered = |record: &&FragmentRecord| {
-				record.restoring & planaria_primitives::segment::bit(record.name.index) != 0
-			};
-			for record in records.iter().flatten().filter(is_ordered) {
-				push(&mut compared.ordered, record.name);
-			}
-			let names: Vec<FragmentName> =
-				records.into_iter().flatten().map(|record| record.name).collect();
-			let missing = blocking(store, move |store| {
-				let mut missing = Vec::new();
-				for name in names {
-					if store.entry(&name)?.is_none_or(|entry| entry.broken) {
-						missing.push(name);
-					}
-				}
-				Ok(missing)
-			})
-			.await?;
-			missing.into_iter().for_each(|name| push(&mut compared.missing, name));
+	let mut mine: Vec<FragmentId> = Vec::new();
+	scan(chain, At::Best, pause, |page| {
+		mine.extend(page.into_iter().filter_map(|(segment, record)| {
+			let index = record.index_of(me).filter(|index| record.is_confirmed(*index))?;
+			Some(FragmentId { segment, index })
+		}));
+	})
+	.await?;
+	for ids in mine.chunks(PAGE) {
+		let mut records = chain.records(At::Best, ids.to_vec()).await?;
+		records.retain(|record| record.as_ref().is_some_and(|record| is_assigned(record, me)));
+		let is_ordered = |record: &&FragmentRecord| {
+			record.restoring & planaria_primitives::segment::bit(record.name.index) != 0
+		};
+		for record in records.iter().flatten().filter(is_ordered) {
+			push(&mut compared.ordered, record.name);
 		}
+		let names: Vec<FragmentName> =
+			records.into_iter().flatten().map(|record| record.name).collect();
+		let missing = blocking(store, move |store| {
+			let mut missing = Vec::new();
+			for name in names {
+				if store.entry(&name)?.is_none_or(|entry| entry.broken) {
+					missing.push(name);
+				}
+			}
+			Ok(missing)
+		})
+		.await?;
+		missing.into_iter().for_each(|name| push(&mut compared.missing, name));
 	}
 	Ok(compared)
 }

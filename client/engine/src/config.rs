@@ -47,6 +47,13 @@ pub struct EngineConfig {
 	/// For how many ticks what an absent or expelled miner held is left alone while its segment has
 	/// fragments to spare.
 	pub lazy_max: Tick,
+	/// How long after a scan of the chain's segments for what restore targets hold it is made
+	/// again, while there are any. Changes are followed all the time.
+	pub pass_every: Duration,
+	/// How long after a scan it is made again at the earliest, when all that it found is done.
+	pub pass_pause: Duration,
+	/// How many bytes per second this miner restores, as long as nothing was measured.
+	pub assumed_rate: u64,
 	/// How many fragments may be claimed and not yet reported at once.
 	pub max_claims: usize,
 	/// How often the store is compared with the chain.
@@ -80,6 +87,9 @@ impl Default for EngineConfig {
 			heal_again_after: Duration::from_secs(15 * 60),
 			find_every: Duration::from_secs(18),
 			lazy_max: 14_400,
+			pass_every: Duration::from_secs(3600),
+			pass_pause: Duration::from_secs(60),
+			assumed_rate: 4 << 20,
 			max_claims: 64,
 			compare_every: Duration::from_secs(10 * 60),
 			check_every: Duration::from_secs(14 * 24 * 3600),
@@ -100,6 +110,8 @@ impl EngineConfig {
 			heal_again_after: Duration::from_secs(60),
 			find_every: Duration::from_secs(4),
 			lazy_max: 60,
+			pass_every: Duration::from_secs(60),
+			pass_pause: Duration::from_secs(10),
 			compare_every: Duration::from_secs(30),
 			check_every: Duration::from_secs(10 * 60),
 			discard_after: Duration::from_secs(20),

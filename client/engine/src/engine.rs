@@ -16,11 +16,11 @@ use crate::{
 	foreign::Foreign,
 	gauge::Gauge,
 	mailbox::{self, Mailbox, set_done, set_proofs},
-	needs::{Needs, Retry, Why},
+	needs::{Need, Needs, Retry, Why},
 	peers::Peers,
-	planner,
 	report::Report,
 	restore::{RestoreError, Restorer},
+	search::{Able, Found, Search},
 	siblings::Siblings,
 	status::{
 		CheckStatus, EngineStatus, RestorePhase, RestoreSource, RestoreStatus, Throttle, Totals,
@@ -28,7 +28,7 @@ use crate::{
 	throttle::{self, Limits},
 };
 use planaria_primitives::{
-	FileSpec, FragmentHash, FragmentId, FragmentName, FragmentProof, MinerId, Tick,
+	FileSpec, FragmentHash, FragmentId, FragmentName, FragmentProof, MAX_FRAGMENT_LEN, MinerId, Tick,
 	mailbox::{Done, Healed, Job, JobKind, MAX_LISTED, ProofItem},
 	sampling,
 	segment::bit,
@@ -37,6 +37,7 @@ use planaria_runtime_api::{FragmentRecord, MinerStanding, MinerStatus};
 use planaria_store::{FragmentStore, FragmentStoreExt, Note};
 use std::{
 	collections::{BTreeMap, BTreeSet},
+	num::NonZeroU64,
 	sync::Arc,
 	time::Duration,
 };
@@ -56,9 +57,9 @@ const TIDY: Duration = Duration::from_secs(10);
 /// Events taken at a time. Each comes from a transfer, and those are limited.
 const MAX_EVENTS: usize = 1024;
 
-/// Bytes that are read for a claim at most, as far as deadlines are reckoned with: a segment of
+/// Fragments that are read for a claim at most, as far as deadlines are reckoned with: the `data` of
 /// `standard`.
-const READ_PER_CLAIM: u64 = 32 << 20;
+const SOURCES: u64 = 4;
 
 /// How many restorations are listed in the status.
 const MAX_SHOWN: usize = 256;
@@ -129,7 +130,8 @@ enum Outcome {
 	Restored(FragmentName, Arc<Gauge>, Result<Option<RestoreSource>, RestoreError>),
 	/// The proof, or which fragment is not good for it.
 	Proved(FragmentId, u32, Result<FragmentProof, Option<FragmentHash>>),
-	Found(Result<Vec<FragmentId>, ChainError>),
+	Found(Result<Found, ChainError>),
+	Searched,
 	Compared(Result<Compared, CompareError>),
 	CheckStopped,
 }
@@ -173,7 +175,8 @@ pub struct Engine {
 	unconfirmed: BTreeSet<FragmentName>,
 	/// Own fragments whose order was opened: to be cancelled if they are whole again.
 	opened: BTreeSet<FragmentName>,
-	found: Vec<FragmentId>,
+	search: Option<Arc<Search>>,
+	found: Found,
 	/// Proofs that are asked for.
 	proofs: BTreeMap<(FragmentId, u32), Proof>,
 	foreign: Foreign,
@@ -238,7 +241,8 @@ impl Engine {
 			tidy_at: now,
 			unconfirmed: BTreeSet::new(),
 			opened: BTreeSet::new(),
-			found: Vec::new(),
+			search: None,
+			found: Found::default(),
 			proofs: BTreeMap::new(),
 			foreign: Foreign::default(),
 			unknown_jobs: 0,
@@ -324,25 +328,32 @@ impl Engine {
 
 	/// What the claims that are not durable yet need to be in time.
 	async fn look_at_deadlines(&mut self) -> Result<(), ChainError> {
-		let deadlines: Vec<Tick> = self
-			.needs
-			.iter()
-			.filter(|(_, need)| matches!(need.phase, RestorePhase::Waiting | RestorePhase::Running))
-			.filter_map(|(_, need)| match need.why {
-				Why::Claimed { deadline } => Some(deadline),
+		let deadlines: Vec<(Tick, u64)> = self
+			.claimed_work()
+			.filter_map(|need| match need.why {
+				Why::Claimed { deadline } => Some((deadline, bytes_to_read(need))),
 				Why::Own => None,
 			})
 			.collect();
 		self.needed = 0;
 		if !deadlines.is_empty() {
 			let network = self.restorer.chain.network(At::Best).await?;
-			self.needed = throttle::needed(deadlines.into_iter().map(|deadline| {
+			self.needed = throttle::needed(deadlines.into_iter().map(|(deadline, bytes)| {
 				let millis = u64::from(deadline.saturating_sub(network.tick)) * network.slot_millis;
-				(Duration::from_millis(millis), READ_PER_CLAIM)
+				(Duration::from_millis(millis), bytes)
 			}));
 		}
 		self.set_limits();
 		Ok(())
+	}
+
+	/// What is claimed and not durable here yet.
+	fn claimed_work(&self) -> impl Iterator<Item = &Need> {
+		let open = |need: &&Need| {
+			need.why.is_claim()
+				&& matches!(need.phase, RestorePhase::Waiting | RestorePhase::Running)
+		};
+		self.needs.iter().map(|(_, need)| need).filter(open)
 	}
 
 	/// Makes the limits what throttle and deadlines come to.
@@ -534,25 +545,55 @@ impl Engine {
 		let now = Instant::now();
 		let chain = self.restorer.chain.clone();
 		let store = self.restorer.store.clone();
-		let takes_data = self.me.as_ref().is_some_and(|me| me.standing == MinerStanding::Serving);
-		let takes_data = takes_data && !self.checker.is_disk_failing();
-		let room = self.config.max_claims.saturating_sub(self.needs.claims());
-		if !self.finding && self.find_at <= now && takes_data && room > 0 {
+		if !self.finding && self.find_at <= now {
 			self.finding = true;
-			let (chain, lazy_max) = (chain.clone(), self.config.lazy_max);
-			self.tasks.spawn(async move {
-				Outcome::Found(planner::find(&*chain, me, room, lazy_max).await)
-			});
+			let (search, able) = (self.search(me), self.able());
+			self.tasks.spawn(async move { Outcome::Found(search.look(able).await) });
 		}
 		if !self.comparing && self.compare_at <= now {
 			self.comparing = true;
-			self.tasks
-				.spawn(async move { Outcome::Compared(check::compare(&*chain, &store, me).await) });
+			let pause = self.limits.borrow().scan_pause;
+			self.tasks.spawn(async move {
+				Outcome::Compared(check::compare(&*chain, &store, me, pause).await)
+			});
 		}
+	}
+
+	/// The search of this miner, which begins with its first look around.
+	fn search(&mut self, me: MinerId) -> Arc<Search> {
+		if let Some(search) = self.search.clone().filter(|search| search.me() == me) {
+			return search;
+		}
+		let search = Arc::new(Search::new(me, &self.restorer, self.limits.subscribe()));
+		let running = search.clone();
+		self.tasks.spawn(async move {
+			running.run().await;
+			Outcome::Searched
+		});
+		self.search = Some(search.clone());
+		search
+	}
+
+	/// What this miner can take on; `None` while it can take on nothing.
+	fn able(&self) -> Option<Able> {
+		let me = self.me.as_ref().filter(|me| me.standing == MinerStanding::Serving)?;
+		let claims = self.config.max_claims.saturating_sub(self.needs.claims());
+		if claims == 0 || me.declared <= me.held + me.reserved || self.checker.is_disk_failing() {
+			return None;
+		}
+		let measured = NonZeroU64::new(self.report.read_rate());
+		let rate = measured.map_or(self.config.assumed_rate, NonZeroU64::get);
+		let allowed = self.limits.borrow().to_claim_by;
+		Some(Able {
+			claims,
+			rate: allowed.map_or(rate, |allowed| rate.min(allowed.get())),
+			committed: self.claimed_work().map(bytes_to_read).sum(),
+		})
 	}
 
 	fn finished(&mut self, outcome: Outcome) {
 		match outcome {
+			Outcome::Searched => self.search = None,
 			Outcome::Restored(name, gauge, result) => self.restored(name, &gauge, result),
 			Outcome::Proved(fragment, chunk, proof) => {
 				let proof = proof.map_or_else(
@@ -570,7 +611,10 @@ impl Engine {
 				self.finding = false;
 				self.find_at = Instant::now() + self.config.find_every;
 				match result {
-					Ok(found) => self.found = found,
+					Ok(found) => {
+						self.totals.races_lost += found.lost;
+						self.found = found;
+					},
 					Err(error) => {
 						tracing::debug!(%error, "could not look for restorable fragments")
 					},
@@ -664,7 +708,8 @@ impl Engine {
 
 	/// All that is done and that the chain may not know yet.
 	async fn done(&mut self, me: MinerId) -> Result<Done, ChainError> {
-		let mut done = Done { found: self.found.clone(), ..Done::default() };
+		let Found { plan, chores, .. } = self.found.clone();
+		let mut done = Done { found: plan, chores, ..Done::default() };
 		let chain = self.restorer.chain.clone();
 
 		let names: Vec<_> = self.unconfirmed.iter().copied().take(MAX_LISTED).collect();
@@ -717,6 +762,11 @@ impl Engine {
 			}
 		}
 		self.healed(me, &mut done).await?;
+		if let Some(search) = &self.search {
+			for fragment in done.hopeless.iter().chain(&done.declined) {
+				search.shelve(fragment.segment).await?;
+			}
+		}
 		Ok(done)
 	}
 
@@ -826,7 +876,8 @@ impl Engine {
 					}
 				})
 				.collect(),
-			found: self.found.len() as u64,
+			found: self.found.plan.len() as u64,
+			finder: self.search.as_ref().map(|search| search.status()).unwrap_or_default(),
 			proofs: self.proofs.len() as u64,
 			discarding: self.foreign.len() as u64,
 			unknown_jobs: self.unknown_jobs,
@@ -869,6 +920,11 @@ async fn restore_one(
 		Ok(false) => restorer.restore(me, record, gauge).await.map(Some),
 		Err(error) => Err(RestoreError::Store(error.to_string())),
 	}
+}
+
+/// How many bytes are read at most to restore it.
+fn bytes_to_read(need: &Need) -> u64 {
+	SOURCES * u64::from(need.len.unwrap_or(MAX_FRAGMENT_LEN))
 }
 
 /// The proof of a chunk of a stored fragment; `None` where it is not here or cannot be read.

@@ -51,7 +51,13 @@ mod sources;
 
 mod progress;
 
-mod planner;
+mod worklist;
+
+mod finder;
+
+mod chores;
+
+mod search;
 
 mod contacts;
 
@@ -83,6 +89,8 @@ mod tests;
 /// The rules the engine works by, without I/O and clock: the node and the simulation run the same.
 pub mod logic {
 	pub use crate::{
+		chores::due,
+		finder::{Finder, FinderConfig, Raced, Read, SCAN_PAGE, is_responsible},
 		foreign::Foreign,
 		needs::{Need, Needs, Retry, Why},
 		progress::{ReadRate, Tally, Window},
@@ -92,10 +100,11 @@ pub mod logic {
 			restorers, siblings, wanted_by_others,
 		},
 		throttle::{Limits, needed},
+		worklist::{CAPACITY, Conditions, Target, Targets, Worklist, class_of, present},
 	};
 }
 
-pub use chain::{At, Chain, ChainError, Heads};
+pub use chain::{At, Chain, ChainError, Changes, FileRow, Heads, MinerRow, OrderRow};
 pub use config::EngineConfig;
 pub use engine::{Engine, EngineHandle};
 pub use mailbox::Mailbox;

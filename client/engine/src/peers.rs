@@ -84,6 +84,15 @@ pub trait Peers: Send + Sync + 'static {
 	/// Limits the bytes per second that all gets together receive, from now on. What moves no bytes
 	/// over a network need not heed it.
 	fn set_rate(&self, _: Option<NonZeroU64>) {}
+
+	/// A page of what a miner says it holds: at most `limit` names after `after`, rising; fewer
+	/// than that where there are no more.
+	async fn list(
+		&self,
+		from: &PeerAddr,
+		after: Option<FragmentName>,
+		limit: usize,
+	) -> Result<Vec<FragmentName>, PeerError>;
 }
 
 #[async_trait]
@@ -119,6 +128,16 @@ impl Peers for Client {
 
 	fn set_rate(&self, rate: Option<NonZeroU64>) {
 		Client::set_rate(self, rate);
+	}
+
+	async fn list(
+		&self,
+		from: &PeerAddr,
+		after: Option<FragmentName>,
+		limit: usize,
+	) -> Result<Vec<FragmentName>, PeerError> {
+		let limit = u16::try_from(limit).unwrap_or(u16::MAX);
+		Ok(Self::list(self, from, after, limit).await?)
 	}
 }
 

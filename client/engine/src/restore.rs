@@ -620,7 +620,7 @@ impl Restorer {
 		Ok(Fetched { sidecar: incoming.sidecar, bytes: Vec::new() })
 	}
 
-	async fn contact(&self, miner: MinerId) -> Result<Option<Contact>, ChainError> {
+	pub(crate) async fn contact(&self, miner: MinerId) -> Result<Option<Contact>, ChainError> {
 		self.contacts.get(&*self.chain, miner).await
 	}
 

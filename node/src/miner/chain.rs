@@ -3,27 +3,33 @@
 
 //! The chain as the engine reads it: runtime APIs, and natively where that is much to read.
 
+use super::native::{get, page};
 use crate::service::{FullBackend, FullClient};
 use async_trait::async_trait;
-use codec::{Decode, Encode};
+use codec::Decode;
 use frame_support::storage::StoragePrefixedMap;
 use futures::StreamExt;
-use pallet_planaria_files::Segments;
-use pallet_planaria_support::hot_key;
-use planaria_engine::{At, Chain, ChainError, Heads};
-use planaria_primitives::{FragmentId, FragmentName, MinerId, Segment, SegmentId};
-use planaria_runtime::{AccountId, Hash, Runtime};
+use pallet_planaria_files::{FileOf, Files, Segments};
+use pallet_planaria_miners::{Loads, MinerLoad, MinerOf, Miners};
+use pallet_planaria_restore::{Cause, Order, Orders, Verdict, Verdicts};
+use pallet_planaria_support::{Standing, hot_key};
+use planaria_engine::{At, Chain, ChainError, Changes, FileRow, Heads, MinerRow, OrderRow};
+use planaria_primitives::{FileIndex, FragmentId, FragmentName, MinerId, Segment, SegmentId};
+use planaria_runtime::{AccountId, Block, Hash, Runtime};
 use planaria_runtime_api::{
-	FilesApi, FragmentRecord, MinerStatus, MinersApi, NetworkStatus, OrderStatus, RestoreApi,
-	TargetStatus,
+	FilesApi, FragmentRecord, MinerStanding, MinerStatus, MinersApi, NetworkStatus, OrderCause,
+	RestoreApi, VerdictStatus,
 };
-use sc_client_api::{BlockchainEvents, HeaderBackend, StorageProvider};
+use sc_client_api::{Backend, BlockchainEvents, HeaderBackend, StorageChangeSet};
 use sp_api::ProvideRuntimeApi;
 use sp_consensus::SyncOracle;
 use sp_core::storage::StorageKey;
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
+
+/// How many blocks' changes are kept for a reader that falls behind.
+const CHANGES_KEPT: usize = 256;
 
 /// The chain of this node.
 #[derive(Clone)]
@@ -31,11 +37,13 @@ pub struct NodeChain {
 	client: Arc<FullClient>,
 	keystore: KeystorePtr,
 	heads: watch::Receiver<Heads>,
+	changes: broadcast::Sender<Arc<Changes>>,
 	genesis: Hash,
 }
 
 impl NodeChain {
-	/// Reads `client`. The returned future keeps the heads up to date; it ends with the node.
+	/// Reads `client`. The returned future keeps the heads up to date and passes on what changes;
+	/// it ends with the node.
 	pub fn new(
 		client: Arc<FullClient>,
 		keystore: KeystorePtr,
@@ -56,17 +64,30 @@ impl NodeChain {
 		let genesis = client.info().genesis_hash;
 		let mut imported = client.import_notification_stream();
 		let mut finalized = client.finality_notification_stream();
+		// Keys cannot be filtered by prefix there: all come, and most are dropped here.
+		let changed = client.storage_changes_notification_stream(None, None);
+		let mut changed =
+			changed.map_or_else(|_| futures::stream::empty().boxed(), StreamExt::boxed);
+		let changes = broadcast::channel(CHANGES_KEPT).0;
+		let passed_on = changes.clone();
 		let follow = async move {
 			loop {
 				tokio::select! {
 					Some(_) = imported.next() => (),
 					Some(_) = finalized.next() => (),
+					Some(changed) = changed.next() => {
+						if let Some(changes) = followed(&changed.changes) {
+							// Nobody listens while there is no registered miner.
+							let _ = passed_on.send(Arc::new(changes));
+						}
+						continue;
+					},
 					else => break,
 				}
 				sender.send_replace(heads());
 			}
 		};
-		(Self { client, keystore, heads: receiver, genesis }, follow)
+		(Self { client, keystore, heads: receiver, changes, genesis }, follow)
 	}
 
 	/// The public parts of the hot keys in the keystore.
@@ -93,6 +114,15 @@ impl NodeChain {
 			.await
 			.map_err(|error| ChainError(error.to_string()))?
 			.map_err(ChainError)
+	}
+
+	/// Runs a read of the raw state.
+	async fn native<T: Send + 'static>(
+		&self,
+		at: At,
+		read: impl FnOnce(&<FullBackend as Backend<Block>>::State) -> Result<T, String> + Send + 'static,
+	) -> Result<T, ChainError> {
+		self.read(at, |client, hash| read(&client.state_at(hash).map_err(text)?)).await
 	}
 }
 
@@ -154,26 +184,77 @@ impl Chain for NodeChain {
 		.await
 	}
 
+	async fn miners(
+		&self,
+		at: At,
+		after: Option<MinerId>,
+		limit: u32,
+	) -> Result<Vec<MinerRow>, ChainError> {
+		self.native(at, move |state| {
+			// Departed miners have no load.
+			let loads: Vec<(MinerId, MinerLoad)> =
+				page(state, &Loads::<Runtime>::final_prefix(), &[], after.as_ref(), limit)?;
+			let prefix = Miners::<Runtime>::final_prefix();
+			let mut rows = Vec::with_capacity(loads.len());
+			for (miner, load) in loads {
+				if let Some(record) = get::<_, _, _, MinerOf<Runtime>>(state, &prefix, &miner)? {
+					rows.push(miner_row(miner, &record, &load));
+				}
+			}
+			Ok(rows)
+		})
+		.await
+	}
+
+	async fn files(
+		&self,
+		at: At,
+		files: Vec<FileIndex>,
+	) -> Result<Vec<Option<FileRow>>, ChainError> {
+		self.native(at, move |state| {
+			let prefix = Files::<Runtime>::final_prefix();
+			let file = |file| {
+				let record: Option<FileOf<Runtime>> = get(state, &prefix, file)?;
+				Ok(record.map(|record| FileRow {
+					size: record.size,
+					coding: record.coding,
+					first_segment: record.first_segment,
+					alive: record.state.is_alive(),
+				}))
+			};
+			files.iter().map(file).collect()
+		})
+		.await
+	}
+
 	async fn orders(
 		&self,
 		at: At,
 		after: Option<FragmentId>,
 		limit: u32,
-	) -> Result<Vec<OrderStatus>, ChainError> {
-		self.read(at, move |client, hash| {
-			client.runtime_api().orders(hash, after, limit).map_err(text)
+	) -> Result<Vec<(FragmentId, OrderRow)>, ChainError> {
+		self.native(at, move |state| {
+			let prefix = Orders::<Runtime>::final_prefix();
+			let orders: Vec<(_, Order)> = page(state, &prefix, &[], after.as_ref(), limit)?;
+			Ok(orders.into_iter().map(|(id, order)| (id, order_row(&order))).collect())
 		})
 		.await
 	}
 
-	async fn targets(
+	async fn verdicts(
 		&self,
 		at: At,
-		after: Option<MinerId>,
+		after: Option<SegmentId>,
 		limit: u32,
-	) -> Result<Vec<TargetStatus>, ChainError> {
-		self.read(at, move |client, hash| {
-			client.runtime_api().targets(hash, after, limit).map_err(text)
+	) -> Result<Vec<(SegmentId, VerdictStatus)>, ChainError> {
+		self.native(at, move |state| {
+			let prefix = Verdicts::<Runtime>::final_prefix();
+			let verdicts: Vec<(_, Verdict)> = page(state, &prefix, &[], after.as_ref(), limit)?;
+			let shown = |verdict| match verdict {
+				Verdict::Suspected { deadline } => VerdictStatus::Suspected { deadline },
+				Verdict::Lost { since } => VerdictStatus::Lost { since },
+			};
+			Ok(verdicts.into_iter().map(|(id, verdict)| (id, shown(verdict))).collect())
 		})
 		.await
 	}
@@ -181,31 +262,30 @@ impl Chain for NodeChain {
 	async fn segments(
 		&self,
 		at: At,
+		ids: Vec<SegmentId>,
+	) -> Result<Vec<Option<Segment>>, ChainError> {
+		self.native(at, move |state| {
+			let prefix = Segments::<Runtime>::final_prefix();
+			ids.iter().map(|id| get(state, &prefix, id)).collect()
+		})
+		.await
+	}
+
+	async fn class(
+		&self,
+		at: At,
+		class: u8,
 		after: Option<SegmentId>,
 		limit: u32,
 	) -> Result<Vec<(SegmentId, Segment)>, ChainError> {
-		self.read(at, move |client, hash| {
-			// The keys of the map are its prefix and the id as it is.
-			let prefix = Segments::<Runtime>::final_prefix();
-			let key = |id: SegmentId| StorageKey([&prefix[..], &id.encode()].concat());
-			let start = after.map(key);
-			let pairs = StorageProvider::<_, FullBackend>::storage_pairs(
-				client,
-				hash,
-				Some(&StorageKey(prefix.to_vec())),
-				start.as_ref(),
-			)
-			.map_err(text)?;
-			pairs
-				.take(limit as usize)
-				.map(|(key, value)| {
-					let mut id = key.0.get(prefix.len()..).unwrap_or_default();
-					let id = SegmentId::decode(&mut id).map_err(text)?;
-					Ok((id, Segment::decode(&mut &value.0[..]).map_err(text)?))
-				})
-				.collect()
+		self.native(at, move |state| {
+			page(state, &Segments::<Runtime>::final_prefix(), &[class], after.as_ref(), limit)
 		})
 		.await
+	}
+
+	fn changes(&self) -> broadcast::Receiver<Arc<Changes>> {
+		self.changes.subscribe()
 	}
 
 	async fn beacon(
@@ -215,6 +295,64 @@ impl Chain for NodeChain {
 	) -> Result<Option<planaria_primitives::Hash>, ChainError> {
 		self.read(at, move |client, hash| client.runtime_api().beacon(hash, block).map_err(text))
 			.await
+	}
+}
+
+/// What of a block's changes the engine follows; `None` where there is nothing.
+fn followed(changes: &StorageChangeSet) -> Option<Changes> {
+	let segments = Segments::<Runtime>::final_prefix();
+	let orders = Orders::<Runtime>::final_prefix();
+	let mut followed = Changes::default();
+	for (child, key, value) in changes.iter() {
+		let value = value.map(|value| &value.0[..]);
+		if child.is_some() {
+			continue;
+		} else if let Some(id) = key_in(&segments, key) {
+			let segment = value.and_then(|mut value| Segment::decode(&mut value).ok());
+			followed.segments.push((id, segment));
+		} else if let Some(fragment) = key_in(&orders, key) {
+			let order = value.and_then(|mut value| Order::decode(&mut value).ok());
+			followed.orders.push((fragment, order.as_ref().map(order_row)));
+		}
+	}
+	let none = followed.segments.is_empty() && followed.orders.is_empty();
+	(!none).then_some(followed)
+}
+
+fn key_in<K: Decode>(prefix: &[u8], key: &StorageKey) -> Option<K> {
+	let mut rest = key.0.strip_prefix(prefix)?;
+	K::decode(&mut rest).ok()
+}
+
+fn miner_row(miner: MinerId, record: &MinerOf<Runtime>, load: &MinerLoad) -> MinerRow {
+	MinerRow {
+		miner,
+		standing: match record.standing() {
+			None => MinerStanding::Departed,
+			Some(Standing::Serving) => MinerStanding::Serving,
+			Some(Standing::Suspended) => MinerStanding::Suspended,
+			Some(Standing::Absent) => MinerStanding::Absent,
+			Some(Standing::Leaving { expelled: false }) => MinerStanding::Leaving,
+			Some(Standing::Leaving { expelled: true }) => MinerStanding::Expelled,
+		},
+		since: record.since,
+		absent: record.absence.map(|absence| absence.since),
+		last_seen: load.last_seen,
+		fragments: load.fragments,
+		idle: load.is_idle(),
+	}
+}
+
+fn order_row(order: &Order) -> OrderRow {
+	OrderRow {
+		claim: order.state.claim(),
+		cause: match order.cause {
+			Cause::Broken => OrderCause::Broken,
+			Cause::Target => OrderCause::Target,
+			Cause::Challenge => OrderCause::Challenge,
+		},
+		opened: order.opened,
+		disputed: order.is_disputed(),
 	}
 }
 

@@ -8,6 +8,7 @@ mod funds;
 mod keys;
 mod mailbox;
 mod metrics;
+mod native;
 
 pub use chain::NodeChain;
 pub use funds::Funds;

@@ -3,6 +3,7 @@
 
 //! The whole engine over a chain, a transport and stores in memory, with a paused clock.
 
+mod finder;
 mod scrub;
 mod world;
 

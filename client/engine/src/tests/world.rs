@@ -9,8 +9,9 @@
 #![allow(clippy::cast_possible_truncation)] // small numbers
 
 use crate::{
-	At, Chain, ChainError, Engine, EngineConfig, EngineHandle, Fault, Heads, Incoming, Mailbox,
-	PeerError, Peers, Service, Wanted as WantedBytes, engine::Event,
+	At, Chain, ChainError, Changes, Engine, EngineConfig, EngineHandle, Fault, FileRow, Heads,
+	Incoming, Mailbox, MinerRow, OrderRow, PeerError, Peers, Service, Wanted as WantedBytes,
+	engine::Event,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use futures::{StreamExt, stream};
 use planaria_erasure::Coder;
 use planaria_primitives::{
 	CodingParams, FileIndex, FileSpec, FragmentHash, FragmentId, FragmentName, FragmentProof, Hash,
-	MinerId, Segment, SegmentId, Sidecar,
+	MinerId, Segment, SegmentId, Sidecar, Tick,
 	commitment::{file_tree, segment_tree},
 	mailbox::{
 		DONE, Done, Healed, Job, JobKind, PROOF_PAGES, ProofItem, Proofs, WANTED, Wanted, pack,
@@ -28,8 +29,8 @@ use planaria_primitives::{
 	segment::bit,
 };
 use planaria_runtime_api::{
-	FileLife, FragmentRecord, MinerStanding, MinerStatus, NetworkStatus, OrderCause, OrderStanding,
-	OrderStatus, SegmentClaim, TargetStatus,
+	FileLife, FragmentRecord, MinerStanding, MinerStatus, NetworkStatus, OrderCause, SegmentClaim,
+	VerdictStatus,
 };
 use planaria_store::{FragmentStore, FragmentStoreExt, FragmentUse, MemoryStore};
 use planaria_transfer::{FragmentService, GROUP_LEN, Meter, PeerAddr, Stored};
@@ -41,7 +42,7 @@ use std::{
 	time::Duration,
 };
 use tokio::{
-	sync::{Notify, watch},
+	sync::{Notify, broadcast, watch},
 	task::JoinHandle,
 	time::Instant,
 };
@@ -55,6 +56,8 @@ const SPARE: u32 = 4;
 const RATE: u64 = 10_000_000;
 /// Until when claims can be reported.
 const DEADLINE: u32 = 1_000;
+/// The network's clock.
+const TICK: Tick = 150;
 const BEACON: Hash = [42; 32];
 
 #[derive(Clone)]
@@ -71,6 +74,10 @@ struct State {
 	segments: BTreeMap<SegmentId, Segment>,
 	claimed: BTreeMap<FragmentName, MinerId>,
 	leaving: BTreeSet<MinerId>,
+	absent: BTreeSet<MinerId>,
+	last_seen: BTreeMap<MinerId, Tick>,
+	verdicts: BTreeMap<SegmentId, VerdictStatus>,
+	braked: bool,
 }
 
 struct Inner {
@@ -86,6 +93,8 @@ struct Inner {
 	breaks: BTreeMap<MinerId, u32>,
 	/// Which bytes were asked for, of whom.
 	asked: Vec<(MinerId, FragmentName, Range<u32>)>,
+	/// What miners say they hold where that is not the truth.
+	lists: HashMap<MinerId, Vec<FragmentName>>,
 	values: HashMap<(MinerId, Vec<u8>), Vec<u8>>,
 	rate: Option<NonZeroU64>,
 }
@@ -109,6 +118,7 @@ struct Shared {
 	services: Mutex<BTreeMap<MinerId, Arc<Service>>>,
 	heads: watch::Sender<Heads>,
 	bell: Arc<Notify>,
+	changes: broadcast::Sender<Arc<Changes>>,
 }
 
 /// What the engine of one miner sees.
@@ -201,6 +211,7 @@ impl World {
 			rates: BTreeMap::new(),
 			breaks: BTreeMap::new(),
 			asked: Vec::new(),
+			lists: HashMap::new(),
 			values: HashMap::new(),
 			rate: None,
 		};
@@ -211,6 +222,7 @@ impl World {
 			services: Mutex::default(),
 			heads,
 			bell: Arc::new(Notify::new()),
+			changes: broadcast::channel(16).0,
 		};
 		let (running, config) = (Mutex::default(), EngineConfig::default());
 		Self { shared: Arc::new(shared), running, config }
@@ -405,11 +417,26 @@ impl World {
 
 	fn change(&self, finalized: bool, change: impl Fn(&mut State)) {
 		let mut inner = self.inner();
+		let before = inner.orders(At::Best);
+		let old = inner.best.segments.clone();
 		change(&mut inner.best);
 		if finalized {
 			change(&mut inner.finalized);
 		}
+		let mut changes = Changes::default();
+		for (id, segment) in &inner.best.segments {
+			if old.get(id) != Some(segment) {
+				changes.segments.push((*id, Some(segment.clone())));
+			}
+		}
+		let after = inner.orders(At::Best);
+		let gone = before.iter().filter(|(id, _)| after.iter().all(|(other, _)| other != id));
+		changes.orders.extend(gone.map(|(id, _)| (*id, None)));
+		let new = after.iter().filter(|order| !before.contains(order));
+		changes.orders.extend(new.map(|(id, row)| (*id, Some(*row))));
 		drop(inner);
+		// Nobody listens before the engine has begun to search.
+		let _ = self.shared.changes.send(Arc::new(changes));
 		self.shared.heads.send_modify(|heads| {
 			heads.best += 1;
 			heads.finalized += u32::from(finalized);
@@ -450,6 +477,39 @@ impl World {
 		self.change(true, |state| {
 			state.claimed.insert(*name, by);
 		});
+	}
+
+	pub(super) fn absent(&self, miner: MinerId) {
+		self.change(true, |state| {
+			state.absent.insert(miner);
+		});
+	}
+
+	pub(super) fn back(&self, miner: MinerId) {
+		self.change(true, |state| {
+			state.absent.remove(&miner);
+		});
+	}
+
+	pub(super) fn seen(&self, miner: MinerId, at: Tick) {
+		self.change(true, |state| {
+			state.last_seen.insert(miner, at);
+		});
+	}
+
+	pub(super) fn judge(&self, segment: SegmentId, verdict: VerdictStatus) {
+		self.change(true, |state| {
+			state.verdicts.insert(segment, verdict);
+		});
+	}
+
+	pub(super) fn set_braked(&self, braked: bool) {
+		self.change(true, |state| state.braked = braked);
+	}
+
+	/// What the miner says it holds from now on.
+	pub(super) fn lists(&self, miner: MinerId, names: Vec<FragmentName>) {
+		self.inner().lists.insert(miner, names);
 	}
 
 	pub(super) fn unclaim(&self, name: &FragmentName) {
@@ -610,7 +670,48 @@ impl Shared {
 	}
 }
 
+impl State {
+	fn row(&self, miner: MinerId) -> MinerRow {
+		let standing = if self.leaving.contains(&miner) {
+			MinerStanding::Leaving
+		} else if self.absent.contains(&miner) {
+			MinerStanding::Absent
+		} else {
+			MinerStanding::Serving
+		};
+		let held = self.segments.values().filter(|segment| segment.index_of(miner).is_some());
+		let fragments = u32::try_from(held.count()).expect("few");
+		MinerRow {
+			miner,
+			standing,
+			since: 0,
+			absent: (standing == MinerStanding::Absent).then_some(0),
+			last_seen: self.last_seen.get(&miner).copied().unwrap_or(TICK),
+			fragments,
+			idle: fragments == 0,
+		}
+	}
+}
+
 impl Inner {
+	fn orders(&self, at: At) -> Vec<(FragmentId, OrderRow)> {
+		let state = self.state(at);
+		let mut orders = Vec::new();
+		for (id, segment) in &state.segments {
+			for index in (0..segment.fragments()).filter(|index| segment.is_restoring(*index)) {
+				let name = FragmentName { index, ..self.names[id.0 as usize] };
+				let row = OrderRow {
+					claim: state.claimed.get(&name).map(|by| (*by, DEADLINE)),
+					cause: OrderCause::Broken,
+					opened: 0,
+					disputed: false,
+				};
+				orders.push((FragmentId { segment: *id, index }, row));
+			}
+		}
+		orders
+	}
+
 	fn state(&self, at: At) -> &State {
 		match at {
 			At::Best => &self.best,
@@ -636,13 +737,13 @@ impl Chain for Node {
 	async fn network(&self, _: At) -> Result<NetworkStatus, ChainError> {
 		Ok(NetworkStatus {
 			height: 10,
-			tick: 10,
+			tick: TICK,
 			running: true,
 			slot_millis: 1000,
 			claim_period: 100,
 			absent_after: 100,
 			absent_max: 1000,
-			braked: false,
+			braked: self.inner().best.braked,
 			miners: 4,
 			files_ever: 10,
 			segments_ever: 10,
@@ -676,70 +777,92 @@ impl Chain for Node {
 		Ok(fragments.into_iter().map(|id| self.record(at, id)).collect())
 	}
 
+	async fn miners(
+		&self,
+		at: At,
+		after: Option<MinerId>,
+		limit: u32,
+	) -> Result<Vec<MinerRow>, ChainError> {
+		let inner = self.inner();
+		let state = inner.state(at);
+		let count = u32::try_from(self.stores.len()).expect("few");
+		let rows = (0..count).map(MinerId).filter(|miner| after.is_none_or(|after| *miner > after));
+		Ok(rows.take(limit as usize).map(|miner| state.row(miner)).collect())
+	}
+
+	async fn files(
+		&self,
+		at: At,
+		files: Vec<FileIndex>,
+	) -> Result<Vec<Option<FileRow>>, ChainError> {
+		let inner = self.inner();
+		let Some(stripe) = inner.stripes.first() else { return Ok(vec![None; files.len()]) };
+		let spec = stripe.spec;
+		let row = |file: FileIndex| {
+			let first_segment = SegmentId(file.0);
+			inner.state(at).segments.contains_key(&first_segment).then_some(FileRow {
+				size: spec.size(),
+				coding: spec.coding(),
+				first_segment,
+				alive: true,
+			})
+		};
+		Ok(files.into_iter().map(row).collect())
+	}
+
 	async fn orders(
 		&self,
 		at: At,
 		after: Option<FragmentId>,
-		_: u32,
-	) -> Result<Vec<OrderStatus>, ChainError> {
+		limit: u32,
+	) -> Result<Vec<(FragmentId, OrderRow)>, ChainError> {
 		let inner = self.inner();
-		let mut orders = Vec::new();
-		for (id, segment) in &inner.state(at).segments {
-			for index in (0..segment.fragments()).filter(|index| segment.is_restoring(*index)) {
-				let name = FragmentName { index, ..inner.names[id.0 as usize] };
-				let standing = match inner.state(at).claimed.get(&name) {
-					Some(by) => OrderStanding::Claimed { by: *by, deadline: DEADLINE },
-					None => OrderStanding::Unclaimed,
-				};
-				orders.push(OrderStatus {
-					fragment: FragmentId { segment: *id, index },
-					file: segment.file,
-					number: 0,
-					len: 64,
-					holder: segment.holder(index),
-					cause: OrderCause::Broken,
-					opened: 0,
-					standing,
-					expiries: 0,
-					declines: 0,
-					disputed: false,
-					spare: 0,
-				});
-			}
-		}
-		orders.retain(|order| after.is_none_or(|after| order.fragment > after));
+		let mut orders = inner.orders(at);
+		orders.retain(|(fragment, _)| after.is_none_or(|after| *fragment > after));
+		orders.truncate(limit as usize);
 		Ok(orders)
 	}
 
-	async fn targets(
+	async fn verdicts(
 		&self,
 		at: At,
-		_: Option<MinerId>,
-		_: u32,
-	) -> Result<Vec<TargetStatus>, ChainError> {
-		let target = |miner: &MinerId| TargetStatus {
-			miner: *miner,
-			standing: MinerStanding::Leaving,
-			since: 0,
-			fragments: 1,
-			held: 1,
-		};
-		Ok(self.inner().state(at).leaving.iter().map(target).collect())
+		after: Option<SegmentId>,
+		limit: u32,
+	) -> Result<Vec<(SegmentId, VerdictStatus)>, ChainError> {
+		let inner = self.inner();
+		let verdicts = inner.state(at).verdicts.iter().map(|(id, verdict)| (*id, *verdict));
+		let after = verdicts.filter(|(id, _)| after.is_none_or(|after| *id > after));
+		Ok(after.take(limit as usize).collect())
 	}
 
 	async fn segments(
 		&self,
 		at: At,
+		ids: Vec<SegmentId>,
+	) -> Result<Vec<Option<Segment>>, ChainError> {
+		let inner = self.inner();
+		Ok(ids.iter().map(|id| inner.state(at).segments.get(id).cloned()).collect())
+	}
+
+	async fn class(
+		&self,
+		at: At,
+		class: u8,
 		after: Option<SegmentId>,
 		limit: u32,
 	) -> Result<Vec<(SegmentId, Segment)>, ChainError> {
 		let inner = self.inner();
 		let segments = inner.state(at).segments.iter();
 		Ok(segments
+			.filter(|(id, _)| id.0.to_le_bytes()[0] == class)
 			.filter(|(id, _)| after.is_none_or(|after| **id > after))
 			.map(|(id, segment)| (*id, segment.clone()))
 			.take(limit as usize)
 			.collect())
+	}
+
+	fn changes(&self) -> broadcast::Receiver<Arc<Changes>> {
+		self.changes.subscribe()
 	}
 
 	async fn beacon(&self, _: At, _: u32) -> Result<Option<Hash>, ChainError> {
@@ -834,5 +957,24 @@ impl Peers for Node {
 
 	fn set_rate(&self, rate: Option<NonZeroU64>) {
 		self.inner().rate = rate;
+	}
+
+	async fn list(
+		&self,
+		from: &PeerAddr,
+		after: Option<FragmentName>,
+		limit: usize,
+	) -> Result<Vec<FragmentName>, PeerError> {
+		tokio::time::sleep(Duration::from_millis(20)).await;
+		let miner = MinerId(u32::from(from.key[0]));
+		if self.inner().silent.contains(&miner) {
+			return Err(PeerError { reason: "no answer".into(), fault: Fault::Unreachable });
+		}
+		if let Some(list) = self.inner().lists.get(&miner) {
+			let names = list.iter().filter(|name| after.is_none_or(|after| **name > after));
+			return Ok(names.take(limit).copied().collect());
+		}
+		let entries = self.stores[miner.0 as usize].entries(after.as_ref(), limit);
+		Ok(entries.expect("a store").into_iter().map(|entry| entry.of.name).collect())
 	}
 }
