@@ -25,6 +25,9 @@ cargo bench -q "${NATIVE[@]/#/-p}" --features planaria-erasure/simd-reference --
 # restore/: real transfers and stores, the chain is a table.
 cargo bench -q "${NATIVE[@]/#/-p}" --bench restore -- "${FORMAT[@]}"
 
+# restore/find-…: the search for what a dead miner held, over a state of a million segments.
+cargo bench -q "${NATIVE[@]/#/-p}" --bench find -- "${FORMAT[@]}"
+
 # transfer/: the same number of bytes by raw iroh is the baseline.
 TRANSFER="$(cargo run -q --release "${NATIVE[@]/#/-p}" --bin planaria-bench-transfer)"
 RAW="$(printf '%s\n' "$TRANSFER" | jq -s 'map(select(.name == "transfer/put"))[0].baseline')"

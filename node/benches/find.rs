@@ -16,8 +16,8 @@ use codec::Encode;
 use frame_support::storage::StoragePrefixedMap;
 use pallet_planaria_files::Segments;
 use planaria_engine::{
-	FileRow, MinerRow, Profile,
-	logic::{CAPACITY, Conditions, Finder, FinderConfig, Read, SCAN_PAGE, rest},
+	FileRow, MinerRow, Throttle,
+	logic::{CAPACITY, Conditions, Finder, FinderConfig, Read, SCAN_PAGE},
 };
 use planaria_primitives::{
 	CodingParams, FileIndex, MAX_FRAGMENT_LEN, MinerId, Segment, SegmentId, segment::bit,
@@ -141,6 +141,7 @@ fn find(path: &Path, segments: u64) {
 	let me = MinerId(MINERS);
 	let rows = [row(DEAD, held), row(me, 0)];
 
+	let pause = Throttle::default().limits(1, 0).scan_pause;
 	let started = Instant::now();
 	let mut finder = Finder::new(me, config);
 	finder.observe(&rows, 1, segments);
@@ -172,7 +173,7 @@ fn find(path: &Path, segments: u64) {
 			},
 			Read::Segments(_) | Read::List { .. } => unreachable!("nothing of the kind is there"),
 		}
-		std::thread::sleep(rest(Profile::Balanced));
+		std::thread::sleep(pause);
 	}
 	let seconds = started.elapsed().as_secs_f64();
 	let found = finder.worklist().held(finder.targets()).get(&DEAD).copied().unwrap_or(0);

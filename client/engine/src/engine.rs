@@ -28,7 +28,8 @@ use crate::{
 	throttle::{self, Limits},
 };
 use planaria_primitives::{
-	FileSpec, FragmentHash, FragmentId, FragmentName, FragmentProof, MAX_FRAGMENT_LEN, MinerId, Tick,
+	FileSpec, FragmentHash, FragmentId, FragmentName, FragmentProof, MAX_FRAGMENT_LEN, MinerId,
+	Tick,
 	mailbox::{Done, Healed, Job, JobKind, MAX_LISTED, ProofItem},
 	sampling,
 	segment::bit,

@@ -595,10 +595,14 @@ impl Finder {
 
 	/// What to claim, best first, of candidates whose segments are like these `records` on the best
 	/// block; `budget` is what this miner can do.
+	///
+	/// `have` is what of it lies whole in this miner's store, as after a segment was lost and its
+	/// holder came back. That goes first, and of such a segment nothing else.
 	pub fn plan(
 		&mut self,
 		candidates: &[Candidate],
 		records: &[Option<FragmentRecord>],
+		have: &BTreeSet<FragmentId>,
 		conditions: Conditions,
 		mut budget: planner::Budget,
 	) -> Vec<FragmentId> {
@@ -615,13 +619,20 @@ impl Finder {
 			}
 		}
 		let ids: BTreeSet<SegmentId> = segments.iter().map(|fragment| fragment.segment).collect();
-		let fresh: Vec<Candidate> = ids
+		let (had, mut fresh): (Vec<Candidate>, Vec<Candidate>) = ids
 			.into_iter()
 			.flat_map(|id| self.worklist.candidates_of(id, &self.targets, conditions))
 			.filter(|candidate| segments.contains(&candidate.fragment))
-			.collect();
+			.partition(|candidate| have.contains(&candidate.fragment));
+		let seed = planner::seed(self.me, self.turn);
 		budget.claims = budget.claims.min(self.races.window());
-		self.planned = planner::plan(fresh, budget, planner::seed(self.me, self.turn));
+		let free = planner::Budget { bytes: u64::MAX, ..budget };
+		self.planned = planner::plan(had, free, seed);
+		let had: BTreeSet<_> = self.planned.iter().map(|fragment| fragment.segment).collect();
+		fresh.retain(|candidate| !had.contains(&candidate.fragment.segment));
+		budget.claims -= self.planned.len();
+		self.planned.extend(planner::plan(fresh, budget, seed));
+		self.planned.truncate(MAX_LISTED);
 		self.planned.clone()
 	}
 
@@ -747,6 +758,8 @@ mod tests {
 		/// What the leaving miner says it holds; `None`: it does not answer.
 		list: Option<Vec<FragmentName>>,
 		orders: BTreeMap<FragmentId, OrderRow>,
+		/// What lies in this miner's store.
+		have: BTreeSet<FragmentId>,
 	}
 
 	impl Chain {
@@ -756,6 +769,7 @@ mod tests {
 				miners: (0..8).map(|miner| (MinerId(miner), MinerStanding::Serving)).collect(),
 				list: Some(Vec::new()),
 				orders: BTreeMap::new(),
+				have: BTreeSet::new(),
 			};
 			for id in 0..count {
 				let mut segment = Segment::unplaced(FileIndex(id), 3);
@@ -885,7 +899,7 @@ mod tests {
 		fn plan(&self, finder: &mut Finder, now: Duration) -> Vec<FragmentId> {
 			let candidates = finder.candidates(NOW, now);
 			let records: Vec<_> = candidates.iter().map(|c| self.record(c.fragment)).collect();
-			finder.plan(&candidates, &records, NOW, PLENTY)
+			finder.plan(&candidates, &records, &self.have, NOW, PLENTY)
 		}
 
 		fn review(&self, finder: &mut Finder, now: Duration) -> Raced {
@@ -1060,6 +1074,20 @@ mod tests {
 		chain.segments.get_mut(&SegmentId(1)).expect("there").restoring = 0;
 		assert_eq!(chain.plan(&mut finder, secs(1)), []);
 		assert!(!finder.worklist().contains(SegmentId(1)));
+	}
+
+	#[test]
+	fn what_lies_here_already_is_claimed_first_and_of_its_segment_nothing_else() {
+		let mut chain = Chain::new(3, [2, 2, 4]);
+		chain.miners.insert(DEAD, MinerStanding::Absent);
+		let mut finder = Finder::new(ME, CONFIG);
+		chain.run(&mut finder, secs(0));
+		let fragment = FragmentId { segment: SegmentId(1), index: 1 };
+		chain.have.insert(fragment);
+		for turn in 0..20 {
+			let plan = chain.plan(&mut finder, secs(turn));
+			assert_eq!((plan.len(), plan[0]), (3, fragment));
+		}
 	}
 
 	#[test]

@@ -5,6 +5,7 @@
 
 use crate::{
 	chain::{At, Chain, ChainError, Changes, MinerRow},
+	check::blocking,
 	chores,
 	finder::{Finder, FinderConfig, Read, SCAN_PAGE},
 	restore::Restorer,
@@ -13,12 +14,13 @@ use crate::{
 	worklist::{CAPACITY, Conditions},
 };
 use planaria_primitives::{
-	FragmentId, MinerId, Segment, SegmentId, Tick,
+	FragmentId, FragmentName, MinerId, Segment, SegmentId, Tick,
 	mailbox::{Chore, MAX_LISTED},
 };
 use planaria_runtime_api::{FragmentRecord, NetworkStatus, VerdictStatus};
 use planaria_worker::planner::Budget;
 use std::{
+	collections::BTreeSet,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::Duration,
 };
@@ -79,11 +81,7 @@ impl std::fmt::Debug for Search {
 }
 
 impl Search {
-	pub(crate) fn new(
-		me: MinerId,
-		restorer: &Restorer,
-		limits: watch::Receiver<Limits>,
-	) -> Self {
+	pub(crate) fn new(me: MinerId, restorer: &Restorer, limits: watch::Receiver<Limits>) -> Self {
 		let config = &restorer.config;
 		let finder = Finder::new(
 			me,
@@ -272,7 +270,30 @@ impl Search {
 		let candidates = self.work(move |finder, now| finder.candidates(conditions, now)).await?;
 		let fragments: Vec<_> = candidates.iter().map(|candidate| candidate.fragment).collect();
 		let records = self.records(&fragments).await?;
-		self.work(move |finder, _| finder.plan(&candidates, &records, conditions, budget)).await
+		let have = self.have(&records).await?;
+		let plan = move |finder: &mut Finder, _| {
+			finder.plan(&candidates, &records, &have, conditions, budget)
+		};
+		self.work(plan).await
+	}
+
+	/// Which of these fragments lie whole in the store.
+	async fn have(
+		&self,
+		records: &[Option<FragmentRecord>],
+	) -> Result<BTreeSet<FragmentId>, ChainError> {
+		let ids: Vec<(FragmentId, FragmentName)> =
+			records.iter().flatten().map(|record| (record.fragment, record.name)).collect();
+		let have = blocking(&self.restorer.store, move |store| {
+			let mut have = BTreeSet::new();
+			for (fragment, name) in ids {
+				if store.entry(&name)?.is_some_and(|entry| !entry.broken) {
+					have.insert(fragment);
+				}
+			}
+			Ok(have)
+		});
+		have.await.map_err(|error| ChainError(error.to_string()))
 	}
 
 	async fn chores(
