@@ -683,7 +683,8 @@ async fn the_throttle_is_changed_while_running_and_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_miner_hurries_for_its_deadlines() {
-	let world = World::new(2, 1, 1);
+	// Each fragment has 2 MiB.
+	let world = World::sized(2, 1, 4 << 20);
 	let name = world.claim_by_me(0, 1);
 	world.silence(MinerId(1), true);
 	world.silence(MinerId(2), true);
@@ -693,7 +694,7 @@ async fn a_quiet_miner_hurries_for_its_deadlines() {
 	// The tick is 10, and one is a second.
 	let job = |deadline| JobKind::Restore { fragment: world.id(&name), name, deadline };
 	world.want(vec![job(12).into()]);
-	world.until("it hurries", || world.rate() == Some(32 << 20)).await;
+	world.until("it hurries", || world.rate() == Some(8 << 20)).await;
 	world.want(vec![job(100).into()]);
 	world.until("it has time", || world.rate() == Some(4 << 20)).await;
 }
