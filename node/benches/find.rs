@@ -32,6 +32,7 @@ use serde_json::json;
 use sp_core::storage::{StateVersion, Storage};
 use sp_runtime::traits::{HashingFor, Header as _};
 use std::{
+	collections::BTreeSet,
 	path::{Path, PathBuf},
 	process::Command,
 	time::{Duration, Instant},
@@ -181,7 +182,7 @@ fn find(path: &Path, segments: u64) {
 
 	let planning = Instant::now();
 	let conditions = Conditions { tick: 20_000, lazy_max: 14_400, braked: false };
-	let candidates = finder.candidates(conditions, started.elapsed());
+	let candidates = finder.candidates(conditions, &BTreeSet::new(), started.elapsed());
 	assert!(!candidates.is_empty(), "what has waited for long enough is due");
 	let planning = planning.elapsed().as_secs_f64() * 1000.0;
 	println!("{}", json!([seconds, found, planning, peak()]));

@@ -16,7 +16,7 @@ static NETWORK: Shared = Shared::new(25200, 4);
 /// A countdown of a minute, and absence after two thirds of one.
 fn hurry(network: &Network) -> Result<()> {
 	network.set_params("Miners", &[("alive_every", 7), ("absent_after", 20)])?;
-	network.set_params("Restore", &[("claim_period", 10)])
+	network.set_params("Restore", &[("claim_period", 15)])
 }
 
 /// What `planaria file status` shows of a file's first segment.

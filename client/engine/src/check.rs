@@ -14,6 +14,7 @@ use planaria_primitives::{FragmentHash, FragmentId, FragmentName, MinerId};
 use planaria_runtime_api::{FileLife, FragmentRecord};
 use planaria_store::{FragmentStore, Note, StoreError, Verdict};
 use std::{
+	collections::BTreeSet,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::{Duration, SystemTime},
 };
@@ -43,6 +44,8 @@ pub(crate) struct Compared {
 	pub(crate) ordered: Vec<FragmentName>,
 	/// Here, but assigned to this miner neither on the best nor on the finalized block.
 	pub(crate) foreign: Vec<FragmentName>,
+	/// Here, and assigned to nobody since its segment was lost.
+	pub(crate) vacated: BTreeSet<FragmentId>,
 }
 
 /// A comparison could not be finished.
@@ -81,6 +84,10 @@ pub(crate) async fn compare(
 				push(&mut compared.foreign, name);
 			} else if best.as_ref().is_some_and(|record| is_unconfirmed(record, me)) {
 				push(&mut compared.unconfirmed, name);
+			}
+			let vacated = best.as_ref().filter(|record| is_vacated(record));
+			if let Some(record) = vacated.filter(|_| compared.vacated.len() < MAX_FOUND) {
+				compared.vacated.insert(record.fragment);
 			}
 		}
 	}

@@ -177,6 +177,8 @@ pub struct Engine {
 	/// Own fragments whose order was opened: to be cancelled if they are whole again.
 	opened: BTreeSet<FragmentName>,
 	search: Option<Arc<Search>>,
+	/// Whole here, and assigned to nobody since its segment was lost.
+	vacated: Arc<BTreeSet<FragmentId>>,
 	found: Found,
 	/// Proofs that are asked for.
 	proofs: BTreeMap<(FragmentId, u32), Proof>,
@@ -243,6 +245,7 @@ impl Engine {
 			unconfirmed: BTreeSet::new(),
 			opened: BTreeSet::new(),
 			search: None,
+			vacated: Arc::default(),
 			found: Found::default(),
 			proofs: BTreeMap::new(),
 			foreign: Foreign::default(),
@@ -548,8 +551,8 @@ impl Engine {
 		let store = self.restorer.store.clone();
 		if !self.finding && self.find_at <= now {
 			self.finding = true;
-			let (search, able) = (self.search(me), self.able());
-			self.tasks.spawn(async move { Outcome::Found(search.look(able).await) });
+			let (search, able, vacated) = (self.search(me), self.able(), self.vacated.clone());
+			self.tasks.spawn(async move { Outcome::Found(search.look(able, vacated).await) });
 		}
 		if !self.comparing && self.compare_at <= now {
 			self.comparing = true;
@@ -698,6 +701,7 @@ impl Engine {
 			ordered.into_iter().for_each(|name| self.need(name, Why::Own));
 		}
 		self.unconfirmed.extend(compared.unconfirmed);
+		self.vacated = Arc::new(compared.vacated);
 		let now = self.now();
 		self.foreign.compared(compared.foreign, now);
 		// While something is to be discarded, look again as soon as its grace period is over.

@@ -558,14 +558,22 @@ impl Finder {
 
 	/// The best candidates, to be looked up on chain before [`Finder::plan`].
 	///
-	/// Targets whose list has run dry are asked again.
-	pub fn candidates(&mut self, conditions: Conditions, now: Duration) -> Vec<Candidate> {
+	/// Targets whose list has run dry are asked again. What is `vacated` and lies here is never left
+	/// alone.
+	pub fn candidates(
+		&mut self,
+		conditions: Conditions,
+		vacated: &BTreeSet<FragmentId>,
+		now: Duration,
+	) -> Vec<Candidate> {
 		self.ask_again(now);
 		self.turn += 1;
 		let seed = planner::seed(self.me, self.turn);
 		let mut best: Vec<Candidate> = Vec::new();
 		let candidates = self.worklist.candidates(&self.targets, conditions);
-		let shelved = |id| self.shelved.get(&id).is_some_and(|(until, _)| now < *until);
+		let shelved = |id| {
+			self.shelved.get(&id).is_some_and(|(until, _)| now < *until) && !is_vacated(vacated, id)
+		};
 		for candidate in candidates.filter(|c| !shelved(c.fragment.segment)) {
 			best.push(candidate);
 			if best.len() >= 4 * MAX_CANDIDATES {
@@ -596,13 +604,14 @@ impl Finder {
 	/// What to claim, best first, of candidates whose segments are like these `records` on the best
 	/// block; `budget` is what this miner can do.
 	///
-	/// `have` is what of it lies whole in this miner's store, as after a segment was lost and its
-	/// holder came back. That goes first, and of such a segment nothing else.
+	/// `vacated` is what lies whole in this miner's store and is assigned to nobody, as after a
+	/// segment was lost and its holder came back. That goes first, and of such a segment this miner
+	/// takes nothing else.
 	pub fn plan(
 		&mut self,
 		candidates: &[Candidate],
 		records: &[Option<FragmentRecord>],
-		have: &BTreeSet<FragmentId>,
+		vacated: &BTreeSet<FragmentId>,
 		conditions: Conditions,
 		mut budget: planner::Budget,
 	) -> Vec<FragmentId> {
@@ -623,13 +632,12 @@ impl Finder {
 			.into_iter()
 			.flat_map(|id| self.worklist.candidates_of(id, &self.targets, conditions))
 			.filter(|candidate| segments.contains(&candidate.fragment))
-			.partition(|candidate| have.contains(&candidate.fragment));
+			.partition(|candidate| vacated.contains(&candidate.fragment));
 		let seed = planner::seed(self.me, self.turn);
 		budget.claims = budget.claims.min(self.races.window());
 		let free = planner::Budget { bytes: u64::MAX, ..budget };
 		self.planned = planner::plan(had, free, seed);
-		let had: BTreeSet<_> = self.planned.iter().map(|fragment| fragment.segment).collect();
-		fresh.retain(|candidate| !had.contains(&candidate.fragment.segment));
+		fresh.retain(|candidate| !is_vacated(vacated, candidate.fragment.segment));
 		budget.claims -= self.planned.len();
 		self.planned.extend(planner::plan(fresh, budget, seed));
 		self.planned.truncate(MAX_LISTED);
@@ -704,6 +712,12 @@ impl Finder {
 	}
 }
 
+/// Whether something of the segment is among what is `vacated`.
+fn is_vacated(vacated: &BTreeSet<FragmentId>, segment: SegmentId) -> bool {
+	let fragment = |index| FragmentId { segment, index };
+	vacated.range(fragment(0)..=fragment(u8::MAX)).next().is_some()
+}
+
 /// Whether the chain says that `miner` holds the fragment.
 fn is_held(record: &FragmentRecord, miner: MinerId) -> bool {
 	let index = record.name.index;
@@ -758,8 +772,8 @@ mod tests {
 		/// What the leaving miner says it holds; `None`: it does not answer.
 		list: Option<Vec<FragmentName>>,
 		orders: BTreeMap<FragmentId, OrderRow>,
-		/// What lies in this miner's store.
-		have: BTreeSet<FragmentId>,
+		/// What lies in this miner's store and is assigned to nobody.
+		vacated: BTreeSet<FragmentId>,
 	}
 
 	impl Chain {
@@ -769,7 +783,7 @@ mod tests {
 				miners: (0..8).map(|miner| (MinerId(miner), MinerStanding::Serving)).collect(),
 				list: Some(Vec::new()),
 				orders: BTreeMap::new(),
-				have: BTreeSet::new(),
+				vacated: BTreeSet::new(),
 			};
 			for id in 0..count {
 				let mut segment = Segment::unplaced(FileIndex(id), 3);
@@ -897,9 +911,9 @@ mod tests {
 		}
 
 		fn plan(&self, finder: &mut Finder, now: Duration) -> Vec<FragmentId> {
-			let candidates = finder.candidates(NOW, now);
+			let candidates = finder.candidates(NOW, &self.vacated, now);
 			let records: Vec<_> = candidates.iter().map(|c| self.record(c.fragment)).collect();
-			finder.plan(&candidates, &records, &self.have, NOW, PLENTY)
+			finder.plan(&candidates, &records, &self.vacated, NOW, PLENTY)
 		}
 
 		fn review(&self, finder: &mut Finder, now: Duration) -> Raced {
@@ -1043,7 +1057,9 @@ mod tests {
 		assert_eq!(scans(&chain.run(&mut finder, secs(0))), 0);
 		chain.miners.insert(LEAVING, MinerStanding::Expelled);
 		assert_eq!(scans(&chain.run(&mut finder, secs(1))), 256);
-		assert!(finder.candidates(NOW, secs(1)).iter().all(|c| c.way == Way::Rebuild));
+		assert!(
+			finder.candidates(NOW, &BTreeSet::new(), secs(1)).iter().all(|c| c.way == Way::Rebuild)
+		);
 	}
 
 	#[test]
@@ -1083,11 +1099,22 @@ mod tests {
 		let mut finder = Finder::new(ME, CONFIG);
 		chain.run(&mut finder, secs(0));
 		let fragment = FragmentId { segment: SegmentId(1), index: 1 };
-		chain.have.insert(fragment);
+		chain.vacated.insert(fragment);
+		finder.shelve(SegmentId(1), secs(0));
 		for turn in 0..20 {
 			let plan = chain.plan(&mut finder, secs(turn));
 			assert_eq!((plan.len(), plan[0]), (3, fragment));
 		}
+		// Somebody else has claimed it: this miner waits, or is asked for it.
+		let order = OrderRow {
+			claim: Some((MinerId(7), 99)),
+			cause: OrderCause::Target,
+			opened: 0,
+			disputed: false,
+		};
+		chain.orders.insert(fragment, order);
+		chain.segments.get_mut(&SegmentId(1)).expect("there").restoring = 0b10;
+		assert!(chain.plan(&mut finder, secs(20)).iter().all(|id| id.segment != SegmentId(1)));
 	}
 
 	#[test]

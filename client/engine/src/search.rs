@@ -5,7 +5,6 @@
 
 use crate::{
 	chain::{At, Chain, ChainError, Changes, MinerRow},
-	check::blocking,
 	chores,
 	finder::{Finder, FinderConfig, Read, SCAN_PAGE},
 	restore::Restorer,
@@ -14,7 +13,7 @@ use crate::{
 	worklist::{CAPACITY, Conditions},
 };
 use planaria_primitives::{
-	FragmentId, FragmentName, MinerId, Segment, SegmentId, Tick,
+	FragmentId, MinerId, Segment, SegmentId, Tick,
 	mailbox::{Chore, MAX_LISTED},
 };
 use planaria_runtime_api::{FragmentRecord, NetworkStatus, VerdictStatus};
@@ -232,8 +231,12 @@ impl Search {
 	}
 
 	/// Looks what became of the last plan, makes the next one where `able` says what this miner
-	/// can do, and finds chores.
-	pub(crate) async fn look(self: Arc<Self>, able: Option<Able>) -> Result<Found, ChainError> {
+	/// can do, and finds chores. `vacated` is what lies here and is assigned to nobody.
+	pub(crate) async fn look(
+		self: Arc<Self>,
+		able: Option<Able>,
+		vacated: Arc<BTreeSet<FragmentId>>,
+	) -> Result<Found, ChainError> {
 		let network = self.chain.network(At::Best).await?;
 		let miners = miners(&*self.chain).await?;
 		let conditions =
@@ -253,7 +256,7 @@ impl Search {
 		let raced = self.work(move |finder, now| finder.review(&records, now)).await?;
 		let mut plan = Vec::new();
 		if let Some(able) = able {
-			plan = self.plan(&network, conditions, able).await?;
+			plan = self.plan(&network, conditions, able, vacated).await?;
 		}
 		let chores = self.chores(network, miners).await?;
 		Ok(Found { plan, chores, lost: raced.lost as u64 })
@@ -264,36 +267,19 @@ impl Search {
 		network: &NetworkStatus,
 		conditions: Conditions,
 		able: Able,
+		vacated: Arc<BTreeSet<FragmentId>>,
 	) -> Result<Vec<FragmentId>, ChainError> {
 		let period = u64::from(network.claim_period).saturating_mul(network.slot_millis);
 		let budget = Budget::new(able.claims.min(MAX_LISTED), able.rate, period, able.committed);
-		let candidates = self.work(move |finder, now| finder.candidates(conditions, now)).await?;
+		let known = vacated.clone();
+		let candidates = move |finder: &mut Finder, now| finder.candidates(conditions, &known, now);
+		let candidates = self.work(candidates).await?;
 		let fragments: Vec<_> = candidates.iter().map(|candidate| candidate.fragment).collect();
 		let records = self.records(&fragments).await?;
-		let have = self.have(&records).await?;
 		let plan = move |finder: &mut Finder, _| {
-			finder.plan(&candidates, &records, &have, conditions, budget)
+			finder.plan(&candidates, &records, &vacated, conditions, budget)
 		};
 		self.work(plan).await
-	}
-
-	/// Which of these fragments lie whole in the store.
-	async fn have(
-		&self,
-		records: &[Option<FragmentRecord>],
-	) -> Result<BTreeSet<FragmentId>, ChainError> {
-		let ids: Vec<(FragmentId, FragmentName)> =
-			records.iter().flatten().map(|record| (record.fragment, record.name)).collect();
-		let have = blocking(&self.restorer.store, move |store| {
-			let mut have = BTreeSet::new();
-			for (fragment, name) in ids {
-				if store.entry(&name)?.is_some_and(|entry| !entry.broken) {
-					have.insert(fragment);
-				}
-			}
-			Ok(have)
-		});
-		have.await.map_err(|error| ChainError(error.to_string()))
 	}
 
 	async fn chores(
