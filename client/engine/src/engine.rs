@@ -180,6 +180,8 @@ pub struct Engine {
 	/// Whole here, and assigned to nobody since its segment was lost.
 	vacated: Arc<BTreeSet<FragmentId>>,
 	found: Found,
+	/// Claims of which nothing came, as of the last turn.
+	hopeless: BTreeSet<FragmentId>,
 	/// Proofs that are asked for.
 	proofs: BTreeMap<(FragmentId, u32), Proof>,
 	foreign: Foreign,
@@ -247,6 +249,7 @@ impl Engine {
 			search: None,
 			vacated: Arc::default(),
 			found: Found::default(),
+			hopeless: BTreeSet::new(),
 			proofs: BTreeMap::new(),
 			foreign: Foreign::default(),
 			unknown_jobs: 0,
@@ -767,11 +770,13 @@ impl Engine {
 			}
 		}
 		self.healed(me, &mut done).await?;
+		let hopeless: BTreeSet<_> = done.hopeless.iter().chain(&done.declined).copied().collect();
 		if let Some(search) = &self.search {
-			for fragment in done.hopeless.iter().chain(&done.declined) {
+			for fragment in hopeless.difference(&self.hopeless) {
 				search.shelve(fragment.segment).await?;
 			}
 		}
+		self.hopeless = hopeless;
 		Ok(done)
 	}
 

@@ -195,7 +195,17 @@ pub struct Finder {
 	/// How often each fragment was planned without anything coming of it.
 	fruitless: BTreeMap<FragmentId, u8>,
 	/// Segments that are left alone until then, and how often they were.
-	shelved: BTreeMap<SegmentId, (Duration, u32)>,
+	shelved: BTreeMap<SegmentId, Shelved>,
+}
+
+/// A segment that is left alone, unless more of it comes back.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shelved {
+	until: Duration,
+	/// How often it was.
+	times: u32,
+	/// How many fragments it could spare then.
+	spare: Option<i16>,
 }
 
 /// After how many plans of which nothing came a segment is left alone.
@@ -571,10 +581,14 @@ impl Finder {
 		let seed = planner::seed(self.me, self.turn);
 		let mut best: Vec<Candidate> = Vec::new();
 		let candidates = self.worklist.candidates(&self.targets, conditions);
-		let shelved = |id| {
-			self.shelved.get(&id).is_some_and(|(until, _)| now < *until) && !is_vacated(vacated, id)
+		let shelved = |candidate: &Candidate| {
+			let id = candidate.fragment.segment;
+			let same = |shelved: &Shelved| {
+				now < shelved.until && shelved.spare.is_none_or(|spare| candidate.spare <= spare)
+			};
+			self.shelved.get(&id).is_some_and(same) && !is_vacated(vacated, id)
 		};
-		for candidate in candidates.filter(|c| !shelved(c.fragment.segment)) {
+		for candidate in candidates.filter(|candidate| !shelved(candidate)) {
 			best.push(candidate);
 			if best.len() >= 4 * MAX_CANDIDATES {
 				planner::keep_best(&mut best, MAX_CANDIDATES, seed);
@@ -675,20 +689,22 @@ impl Finder {
 		raced
 	}
 
-	/// Leaves a segment alone for a while: a claim in it came to nothing.
+	/// Leaves a segment alone for a while, unless more of it comes back: a claim in it came to
+	/// nothing.
 	pub fn shelve(&mut self, segment: SegmentId, now: Duration) {
 		if self.shelved.len() >= MAX_SHELVED {
-			self.shelved.retain(|_, (until, _)| now < *until);
+			self.shelved.retain(|_, shelved| now < shelved.until);
 		}
 		if self.shelved.len() >= MAX_SHELVED {
 			self.shelved.pop_first();
 		}
-		let (until, times) = self.shelved.entry(segment).or_default();
-		if now < *until {
-			return;
+		let spare = self.worklist.spare(segment, &self.targets);
+		let shelved = self.shelved.entry(segment).or_default();
+		shelved.spare = spare;
+		if now >= shelved.until {
+			shelved.until = now + SHELVED * 2u32.pow(shelved.times.min(SHELVED_DOUBLINGS));
+			shelved.times += 1;
 		}
-		*until = now + SHELVED * 2u32.pow((*times).min(SHELVED_DOUBLINGS));
-		*times += 1;
 	}
 
 	/// How far the search is.
@@ -1132,6 +1148,23 @@ mod tests {
 		finder.shelve(SegmentId(0), SHELVED);
 		assert_eq!(chain.plan(&mut finder, SHELVED * 2), []);
 		assert_eq!(chain.plan(&mut finder, SHELVED * 3).len(), 1);
+	}
+
+	#[test]
+	fn a_segment_of_which_more_comes_back_is_tried_again_at_once() {
+		let mut chain = Chain::new(1, [2, 3, 4]);
+		chain.miners.insert(DEAD, MinerStanding::Absent);
+		chain.miners.insert(MinerId(3), MinerStanding::Absent);
+		let mut finder = Finder::new(ME, CONFIG);
+		chain.run(&mut finder, secs(0));
+		assert_eq!(chain.plan(&mut finder, secs(0)).len(), 1);
+		finder.shelve(SegmentId(0), secs(0));
+		assert_eq!(chain.plan(&mut finder, secs(1)), []);
+		chain.miners.insert(MinerId(3), MinerStanding::Serving);
+		chain.run(&mut finder, secs(2));
+		assert_eq!(chain.plan(&mut finder, secs(2)).len(), 1);
+		finder.shelve(SegmentId(0), secs(2));
+		assert_eq!(chain.plan(&mut finder, secs(3)), []);
 	}
 
 	#[test]
