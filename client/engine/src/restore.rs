@@ -21,7 +21,7 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::StreamExt;
-use planaria_erasure::{Coder, RestoredFragment};
+use planaria_erasure::{Coder, RestoredFragment, Sibling};
 use planaria_primitives::{FileSpec, FragmentHash, FragmentName, MinerId, Sidecar, SpecError};
 use planaria_runtime_api::{FileLife, FragmentRecord};
 use planaria_store::{
@@ -617,7 +617,7 @@ impl Restorer {
 			let reason = "the stream ended too early".into();
 			return Err(PeerError { reason, fault: Fault::Broken });
 		}
-		Ok(Fetched { sidecar: incoming.sidecar, bytes: Vec::new() })
+		Ok(Fetched { hash: incoming.hash, sidecar: incoming.sidecar, bytes: Vec::new() })
 	}
 
 	pub(crate) async fn contact(&self, miner: MinerId) -> Result<Option<Contact>, ChainError> {
@@ -679,6 +679,7 @@ impl Restorer {
 /// A fragment in memory, verified against its file's id.
 #[derive(Debug)]
 pub(crate) struct Fetched {
+	pub(crate) hash: FragmentHash,
 	pub(crate) sidecar: Sidecar,
 	pub(crate) bytes: Vec<u8>,
 }
@@ -692,11 +693,13 @@ async fn decode(
 	let (name, spec) = (task.name(), task.spec);
 	let wanted: Vec<u8> = std::iter::once(name.index).chain(others.iter().copied()).collect();
 	let work = move || {
-		let present: Vec<(u8, &[u8])> =
-			fetched.iter().map(|(index, fetched)| (*index, &fetched.bytes[..])).collect();
-		let sibling = fetched.first().map(|(_, fetched)| fetched.sidecar.clone());
-		let sibling = sibling.unwrap_or_default();
-		Coder::new(spec).restore_some(&name.file_id, name.segment, &present, &sibling, &wanted)
+		let siblings: Vec<Sibling<'_>> = fetched
+			.iter()
+			.map(|(index, Fetched { hash, sidecar, bytes })| {
+				Sibling { index: *index, bytes, hash: *hash, sidecar }
+			})
+			.collect();
+		Coder::new(spec).restore_some(&name.file_id, name.segment, &siblings, &wanted)
 	};
 	spawn_blocking(work).await.map_err(|_| RestoreError::Stopped)
 }

@@ -107,7 +107,8 @@ pub fn place(segment: SegmentId, miner: MinerId) -> [u8; 32] {
 
 /// Who may have the other fragments of the segment: those that are whole first, then those under
 /// restoration, which their holder may still have; at random among equals. Who was found bad lately
-/// comes last.
+/// comes last. The fragment beside the wanted one goes before its equals: its sidecar has the whole
+/// path of the wanted one, which otherwise takes hashes of more fragments.
 pub fn siblings(
 	record: &FragmentRecord,
 	me: MinerId,
@@ -121,8 +122,10 @@ pub fn siblings(
 		.filter(|(_, holder)| *holder != me)
 		.collect();
 	sources.shuffle(rng);
-	sources
-		.sort_by_cached_key(|(index, holder)| (bad(*holder), record.restoring & bit(*index) != 0));
+	let beside = record.name.index ^ 1;
+	sources.sort_by_cached_key(|(index, holder)| {
+		(bad(*holder), record.restoring & bit(*index) != 0, *index != beside)
+	});
 	sources
 }
 
@@ -422,11 +425,14 @@ mod tests {
 	#[test]
 	fn whole_siblings_come_first_and_bad_ones_last() {
 		let mut rng = rand::rng();
+		let whole = record(&[(0, ME.0, false)]);
 		let record = record(&[(0, ME.0, false), (1, 101, false)]);
 		for _ in 0..20 {
 			let order = siblings(&record, ME, |miner| miner == MinerId(7), &mut rng);
 			assert_eq!(order.len(), 11);
 			assert_eq!(order[9..], [(1, MinerId(1)), (7, MinerId(7))]);
+			let beside = siblings(&whole, ME, |_| false, &mut rng)[0];
+			assert_eq!(beside, (1, MinerId(1)));
 		}
 		let order = siblings(&record, MinerId(3), |_| false, &mut rng);
 		assert!(order.iter().all(|(index, _)| *index != 3 && *index != 0));

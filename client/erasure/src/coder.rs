@@ -5,10 +5,11 @@
 
 use crate::{
 	Backend, Commitment, DecodeError, EncodeError, EncodedSegment, ReadError, ReconstructError,
-	RestoreError, RestoredFragment, Segments, backend::Kernel, stream::SegmentReader,
+	RestoreError, RestoredFragment, Segments, Sibling, backend::Kernel, paths::Paths,
+	stream::SegmentReader,
 };
 use planaria_primitives::{
-	FileId, FileSpec, FragmentHash, Sidecar, SidecarError, commitment::segment_tree,
+	FileId, FileSpec, FragmentHash, Sidecar, SidecarError,
 };
 use std::{
 	io::{Read, Write},
@@ -153,91 +154,90 @@ impl Coder {
 		Ok((restored, sidecars))
 	}
 
-	/// Like [`restore`](Self::restore), but only the fragments that are `wanted` come out, in that
-	/// order, and only they are ever in memory as a whole.
+	/// The fragments of segment number `segment` that are `wanted`, in that order, from any `data`
+	/// of its fragments with what proves them. Only the wanted ones are ever in memory as a whole.
+	///
+	/// Each is proven to be of the file `id`, whatever was given. What else of the segment has to be
+	/// made for that follows from the sidecars: all of it where they tell nothing, and nothing where
+	/// the fragment beside a wanted one is given.
 	pub fn restore_some(
 		&self,
 		id: &FileId,
 		segment: u32,
-		present: &[(u8, &[u8])],
-		sibling: &Sidecar,
+		siblings: &[Sibling<'_>],
 		wanted: &[u8],
 	) -> Result<Vec<RestoredFragment>, RestoreError> {
-		let given = self.check(segment, present)?;
+		let present: Vec<_> = siblings.iter().map(|it| (it.index, it.bytes)).collect();
+		let given = self.check(segment, &present)?;
 		self.check_wanted(wanted)?;
-		let file_path = sibling
-			.file_path(&self.spec, segment)
-			.ok_or(RestoreError::Sidecar(SidecarError::WrongLength))?;
+		let known = siblings.iter().map(|it| (it.index, it.hash, it.sidecar));
+		let paths = Paths::new(&self.spec, segment, known).map_err(RestoreError::Sidecar)?;
 		let len = self.spec.fragment_len(segment) as usize;
 		// A wanted row is kept whole; of one that is only to be hashed there is a column at a time.
-		let mut rows: Vec<Vec<u8>> = (0..)
-			.zip(&given)
-			.map(|(index, given)| match given {
-				_ if wanted.contains(&index) => vec![0; len],
-				Some(_) if index < self.spec.data() => Vec::new(),
-				_ => vec![0; len.min(COLUMN_LEN)],
-			})
-			.collect();
+		let mut rows: Vec<Option<Vec<u8>>> = vec![None; given.len()];
+		for &index in wanted {
+			for lacking in paths.lacking(index) {
+				rows[usize::from(lacking)].get_or_insert_with(|| vec![0; len.min(COLUMN_LEN)]);
+			}
+		}
+		for &index in wanted {
+			rows[usize::from(index)] = Some(vec![0; len]);
+		}
 		let hashes = self.restore_rows(&given, &mut rows, len);
 
-		let tree = segment_tree(&hashes).expect("there are fragments; qed");
-		let sidecar =
-			|index| Sidecar::from_parts(&tree, index, file_path).expect("one of them; qed");
-		sidecar(0).verify(id, &self.spec, segment, 0, &hashes[0]).map_err(RestoreError::Sidecar)?;
-		let restored = wanted.iter().map(|&index| RestoredFragment {
-			index,
-			hash: hashes[usize::from(index)],
-			sidecar: sidecar(index),
-			bytes: std::mem::take(&mut rows[usize::from(index)]),
-		});
-		Ok(restored.collect())
+		let mut restored = Vec::with_capacity(wanted.len());
+		for &index in wanted {
+			let place = usize::from(index);
+			let hash = hashes[place].expect("it was made; qed");
+			let sidecar = paths.sidecar(index, &hashes).expect("so was what it lacked; qed");
+			sidecar
+				.verify(id, &self.spec, segment, index, &hash)
+				.map_err(RestoreError::Sidecar)?;
+			let bytes = rows[place].take().unwrap_or_default();
+			restored.push(RestoredFragment { index, hash, sidecar, bytes });
+		}
+		Ok(restored)
 	}
 
-	/// Fills `rows`, each as long as a fragment or as a column, from checked fragments, and hashes
-	/// all fragments.
+	/// Fills the `rows` there are, each as long as a fragment or as a column, from checked
+	/// fragments, and hashes them.
 	fn restore_rows(
 		&self,
 		given: &[Option<&[u8]>],
-		rows: &mut [Vec<u8>],
+		rows: &mut [Option<Vec<u8>>],
 		len: usize,
-	) -> Vec<FragmentHash> {
-		let data = usize::from(self.spec.data());
-		let missing = self.missing_source(given);
+	) -> Vec<Option<FragmentHash>> {
+		let made = |(index, row): (usize, &Option<Vec<u8>>)| {
+			(row.is_some() && given[index].is_none()).then_some(index)
+		};
+		let missing: Vec<usize> = rows.iter().enumerate().filter_map(made).collect();
 		let present: Vec<_> = given.iter().map(Option::is_some).collect();
 		let plan = (!missing.is_empty()).then(|| self.kernel.plan(&present, &missing));
-		let mut hashers = vec![blake3::Hasher::new(); rows.len()];
+		let mut hashers: Vec<_> =
+			rows.iter().map(|row| row.as_ref().map(|_| blake3::Hasher::new())).collect();
 		for column in columns(len) {
+			let place = |row: &[u8]| if row.len() == len { column.clone() } else { 0..column.len() };
 			let parts: Vec<_> =
 				given.iter().map(|row| row.map(|row| &row[column.clone()])).collect();
-			let mut window: Vec<&mut [u8]> = rows
-				.iter_mut()
-				.map(|row| match row.len() {
-					0 => <&mut [u8]>::default(),
-					whole if whole == len => &mut row[column.clone()],
-					_ => &mut row[..column.len()],
-				})
-				.collect();
-			let (source, parity) = window.split_at_mut(data);
 			let mut recovered = Vec::with_capacity(missing.len());
-			for (part, row) in parts.iter().zip(source.iter_mut()) {
+			for (part, row) in parts.iter().zip(&mut *rows) {
+				let Some(row) = row else { continue };
+				let place = place(row);
 				match part {
-					Some(part) if !row.is_empty() => row.copy_from_slice(part),
-					Some(_) => {},
-					None => recovered.push(&mut **row),
+					Some(part) => row[place].copy_from_slice(part),
+					None => recovered.push(&mut row[place]),
 				}
 			}
 			if let Some(plan) = &plan {
 				self.kernel.recover(plan, &parts, &mut recovered);
 			}
-			let source: Vec<&[u8]> =
-				parts.iter().zip(&*source).map(|(part, row)| part.unwrap_or(&**row)).collect();
-			self.kernel.encode(&source, parity);
-			let all = source.into_iter().chain(parity.iter().map(|part| &**part));
-			for (hasher, part) in hashers.iter_mut().zip(all) {
-				hasher.update(part);
+			for (hasher, row) in hashers.iter_mut().zip(&*rows) {
+				if let (Some(hasher), Some(row)) = (hasher, row) {
+					hasher.update(&row[place(row)]);
+				}
 			}
 		}
-		hashers.iter().map(|hasher| FragmentHash(*hasher.finalize().as_bytes())).collect()
+		hashers.into_iter().map(|hasher| Some(FragmentHash(*hasher?.finalize().as_bytes()))).collect()
 	}
 
 	/// Reads a whole file and commits to it. Neither the file nor a segment's parity is ever in

@@ -9,7 +9,9 @@
 //! - [`Coder::reconstruct`]: any `data` fragments become any others,
 //! - [`Coder::decode`]: any `data` fragments become the segment's bytes again,
 //! - [`Coder::restore`]: any `data` fragments and one sidecar become all fragments of the segment
-//!   with all their sidecars, checked against the [`FileId`](planaria_primitives::FileId).
+//!   with all their sidecars, checked against the [`FileId`](planaria_primitives::FileId),
+//! - [`Coder::restore_some`]: any `data` fragments with their sidecars become any others with
+//!   theirs, checked alike, at little more than the cost of [`Coder::reconstruct`].
 //!
 //! And for whole files, read from any [`Read`](std::io::Read) one segment at a time:
 //!
@@ -70,6 +72,8 @@ mod coder;
 
 mod segment;
 
+mod paths;
+
 mod stream;
 
 mod error;
@@ -77,5 +81,5 @@ mod error;
 pub use backend::Backend;
 pub use coder::Coder;
 pub use error::{DecodeError, EncodeError, ReadError, ReconstructError, RestoreError};
-pub use segment::{EncodedSegment, RestoredFragment};
+pub use segment::{EncodedSegment, RestoredFragment, Sibling};
 pub use stream::{Commitment, Segments, commit};

@@ -100,6 +100,19 @@ impl EncodedSegment {
 	}
 }
 
+/// One fragment of a segment that others are restored from, and what proves it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sibling<'a> {
+	/// Which of the segment's fragments.
+	pub index: u8,
+	/// Its bytes.
+	pub bytes: &'a [u8],
+	/// Their hash.
+	pub hash: FragmentHash,
+	/// Proves the hash up to the file's id.
+	pub sidecar: &'a Sidecar,
+}
+
 /// One fragment of a segment, proven to be of its file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestoredFragment {

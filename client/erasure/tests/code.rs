@@ -5,6 +5,7 @@
 
 use planaria_erasure::{
 	Backend, Coder, DecodeError, EncodeError, EncodedSegment, ReconstructError, RestoreError,
+	RestoredFragment, Sibling,
 };
 use planaria_primitives::{
 	CodingParams, FileId, FileSpec, FragmentHash, Sidecar, SidecarError, commitment::file_tree,
@@ -55,6 +56,25 @@ fn assert_encodes(spec: FileSpec, backend: Backend) {
 fn choose(fragments: &[Vec<u8>], set: u64) -> Vec<(u8, &[u8])> {
 	let is_in = |(index, _): &(u8, &[u8])| set >> index & 1 == 1;
 	(0..).zip(fragments.iter().map(Vec::as_slice)).filter(is_in).collect()
+}
+
+/// [`Coder::restore_some`] from fragments that have these hashes and sidecars.
+fn restore_some(
+	coder: &Coder,
+	id: &FileId,
+	present: Indexed,
+	hashes: &[FragmentHash],
+	sidecars: &[Sidecar],
+	wanted: &[u8],
+) -> Result<Vec<RestoredFragment>, RestoreError> {
+	let siblings: Vec<_> = present
+		.iter()
+		.map(|&(index, bytes)| {
+			let place = usize::from(index);
+			Sibling { index, bytes, hash: hashes[place], sidecar: &sidecars[place] }
+		})
+		.collect();
+	coder.restore_some(id, 0, &siblings, wanted)
 }
 
 fn assert_reconstructs(coder: &Coder, fragments: &[Vec<u8>], present: u64, wanted: &[u8]) {
@@ -166,6 +186,7 @@ fn wrong_fragments_are_refused() {
 		(0, &[], TooFew { present: 0, needed: 2 }),
 		(0, &[(3, b)], TooFew { present: 1, needed: 2 }),
 	];
+	let none = Sidecar::default();
 	for backend in [Backend::Fast, Backend::Portable] {
 		let coder = Coder::with_backend(spec, backend);
 		for (segment, present, error) in cases {
@@ -174,8 +195,16 @@ fn wrong_fragments_are_refused() {
 			assert!(matches!(decoded, Err(DecodeError::Reconstruct(e)) if e == error));
 			let restored = coder.restore(&FileId([0; 32]), segment, present, &Sidecar::default());
 			assert_eq!(restored.map(drop), Err(RestoreError::Reconstruct(error)));
-			let some =
-				coder.restore_some(&FileId([0; 32]), segment, present, &Sidecar::default(), &[3]);
+			let siblings: Vec<_> = present
+				.iter()
+				.map(|&(index, bytes)| Sibling {
+					index,
+					bytes,
+					hash: FragmentHash([0; 32]),
+					sidecar: &none,
+				})
+				.collect();
+			let some = coder.restore_some(&FileId([0; 32]), segment, &siblings, &[3]);
 			assert_eq!(some, Err(RestoreError::Reconstruct(error)));
 		}
 		let present = [(1, b), (0, a)];
@@ -186,8 +215,9 @@ fn wrong_fragments_are_refused() {
 			([255, 1], NoSuchFragment { index: 255 }),
 		] {
 			assert_eq!(coder.reconstruct(0, &present, &wanted), Err(error));
+			let (hashes, sidecars) = ([FragmentHash([0; 32]); 4], [(); 4].map(|()| none.clone()));
 			let some =
-				coder.restore_some(&FileId([0; 32]), 0, &present, &Sidecar::default(), &wanted);
+				restore_some(&coder, &FileId([0; 32]), &present, &hashes, &sidecars, &wanted);
 			assert_eq!(some, Err(RestoreError::Reconstruct(error)));
 		}
 	}
@@ -271,14 +301,68 @@ fn what_is_no_codeword_is_not_restored() {
 	let tree = planaria_primitives::commitment::segment_tree(&hashes).expect("not empty");
 	let in_file = file_tree(&[tree.root()]).expect("not empty");
 	let id = file_id(&spec, &in_file.root());
-	let sidecar = Sidecar::new(&tree, 3, &in_file, 0).expect("there is one");
-	assert_eq!(sidecar.verify(&id, &spec, 0, 3, &hashes[3]), Ok(()));
+	let sidecars: Vec<_> = (0..4)
+		.map(|index| Sidecar::new(&tree, index, &in_file, 0).expect("there is one"))
+		.collect();
+	assert_eq!(sidecars[3].verify(&id, &spec, 0, 3, &hashes[3]), Ok(()));
 	let wrong = Err(RestoreError::Sidecar(SidecarError::WrongFile));
-	for present in [0b0011, 0b1010, 0b1100] {
+	for (present, wanted) in [(0b0011, 3), (0b1010, 0), (0b1100, 0), (0b1100, 1)] {
 		let present = choose(&fragments, present);
-		assert_eq!(coder.restore(&id, 0, &present, &sidecar).map(drop), wrong);
-		assert_eq!(coder.restore_some(&id, 0, &present, &sidecar, &[0]).map(drop), wrong);
+		assert_eq!(coder.restore(&id, 0, &present, &sidecars[3]).map(drop), wrong);
+		let some = restore_some(&coder, &id, &present, &hashes, &sidecars, &[wanted]);
+		assert_eq!(some.map(drop), wrong);
 	}
+	// What the wrong one has no part in can be restored.
+	let some = restore_some(&coder, &id, &choose(&fragments, 0b0101), &hashes, &sidecars, &[1]);
+	assert_eq!(some.map(|made| made[0].bytes == fragments[1]), Ok(true));
+}
+
+/// Wrong bytes, hashes and sidecars, each of which could lead elsewhere.
+#[test]
+fn some_fragments_are_of_the_file_or_refused() {
+	let spec = spec(1000, 2, 6);
+	let (coder, bytes) = (Coder::new(spec), content(1000));
+	let commitment = coder.commit(&bytes[..]).expect("readable");
+	let segment = coder.encode(0, &bytes).expect("right length");
+	let id = commitment.id();
+	let sidecars: Vec<_> =
+		(0..8).map(|index| commitment.sidecar(&segment, index).expect("there is one")).collect();
+	let fragments: Vec<_> = segment.fragments().map(<[u8]>::to_vec).collect();
+	let hashes = segment.hashes();
+	let present = choose(&fragments, 0b0001_0010);
+	let refused = Err(RestoreError::Sidecar(SidecarError::WrongFile));
+	for wanted in [[0], [2], [3], [5], [6]] {
+		let restore = |id, present: Indexed, hashes: &[FragmentHash], sidecars: &[Sidecar]| {
+			restore_some(&coder, id, present, hashes, sidecars, &wanted).map(drop)
+		};
+		assert_eq!(restore(id, &present, hashes, &sidecars), Ok(()));
+		assert_eq!(restore(&FileId([1; 32]), &present, hashes, &sidecars), refused);
+		let mut damaged = fragments.clone();
+		damaged[1][17] ^= 1;
+		let damaged = choose(&damaged, 0b0001_0010);
+		assert_eq!(restore(id, &damaged, hashes, &sidecars), refused);
+		let swapped = [(1, present[1].1), (4, present[0].1)];
+		assert_eq!(restore(id, &swapped, hashes, &sidecars), refused);
+		let mut long = sidecars.clone();
+		long[4].0.extend([0; 32]);
+		let wrong_length = Err(RestoreError::Sidecar(SidecarError::WrongLength));
+		assert_eq!(restore(id, &present, hashes, &long), wrong_length);
+	}
+	// The hash beside fragment 1 is in the path of 2, but not in that of 0, which it is made anew.
+	let mut lies = sidecars.clone();
+	lies[1].0[0] ^= 1;
+	let of = |lies: &[Sidecar], wanted| {
+		restore_some(&coder, id, &present, hashes, lies, &[wanted]).map(drop)
+	};
+	assert_eq!((of(&lies, 0), of(&lies, 2)), (Ok(()), refused));
+	lies[1].0[32] ^= 1;
+	assert_eq!(of(&lies, 0), refused);
+	let mut other = hashes.to_vec();
+	other[1].0[0] ^= 1;
+	assert_eq!(
+		restore_some(&coder, id, &present, &other, &sidecars, &[0]).map(drop),
+		refused
+	);
 }
 
 #[test]
@@ -291,20 +375,23 @@ fn some_fragments_are_restored_as_all_are() {
 			let coder = Coder::with_backend(spec, backend);
 			let commitment = coder.commit(&bytes[..]).expect("readable");
 			let segment = coder.encode(0, &bytes).expect("right length");
-			let sidecar = commitment.sidecar(&segment, 6).expect("there is one");
+			let sidecars: Vec<_> = (0..7)
+				.map(|index| commitment.sidecar(&segment, index).expect("there is one"))
+				.collect();
+			let (id, hashes) = (commitment.id(), segment.hashes());
 			let fragments: Vec<_> = segment.fragments().map(<[u8]>::to_vec).collect();
 			for set in [0b000_0111, 0b111_0000, 0b010_1010, 0b111_1111] {
 				let present = choose(&fragments, set);
 				for wanted in [&[0][..], &[5, 1], &[], &[0, 1, 2, 3, 4, 5, 6], &[4]] {
-					let restored = coder
-						.restore_some(commitment.id(), 0, &present, &sidecar, wanted)
-						.expect("all of the file");
+					let restored =
+						restore_some(&coder, id, &present, hashes, &sidecars, wanted)
+							.expect("all of the file");
 					assert!(restored.iter().map(|made| made.index).eq(wanted.iter().copied()));
 					for made in restored {
 						let index = usize::from(made.index);
 						assert!(made.bytes == fragments[index], "{set:b} {wanted:?} {index}");
 						assert_eq!(made.hash, segment.hashes()[index]);
-						assert_eq!(Ok(made.sidecar), commitment.sidecar(&segment, made.index));
+						assert_eq!(made.sidecar, sidecars[index]);
 					}
 				}
 			}

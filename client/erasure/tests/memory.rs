@@ -7,7 +7,7 @@
 
 #![cfg(target_os = "linux")]
 
-use planaria_erasure::{Coder, EncodedSegment};
+use planaria_erasure::{Coder, EncodedSegment, Sibling};
 use planaria_primitives::{CodingParams, FileSpec};
 use std::{
 	env, fs,
@@ -80,6 +80,17 @@ fn no_more_memory_than_promised() {
 		let segment = coder.segments(file()).next().expect("there is one").expect("readable");
 		let sidecar = commitment.sidecar(&segment, 0).expect("there is one");
 		let last: Vec<_> = (0..).zip(segment.fragments()).skip(usize::from(parity)).collect();
+		let sidecars: Vec<_> = last
+			.iter()
+			.map(|(index, _)| commitment.sidecar(&segment, *index).expect("there is one"))
+			.collect();
+		let siblings: Vec<_> = last
+			.iter()
+			.zip(&sidecars)
+			.map(|(&(index, bytes), sidecar)| {
+				Sibling { index, bytes, hash: segment.hashes()[usize::from(index)], sidecar }
+			})
+			.collect();
 		let used = peak(|| coder.decode(0, &last, &mut io::sink()).expect("enough"));
 		within("decode", used, u64::from(data.min(parity)) * FRAGMENT + BESIDES);
 		let used = peak(|| drop(coder.reconstruct(0, &last, &[0]).expect("enough")));
@@ -89,7 +100,7 @@ fn no_more_memory_than_promised() {
 		});
 		within("restore", used, n * FRAGMENT + BESIDES);
 		let used = peak(|| {
-			let restored = coder.restore_some(commitment.id(), 0, &last, &sidecar, &[0]);
+			let restored = coder.restore_some(commitment.id(), 0, &siblings, &[0]);
 			drop(restored.expect("of this file"));
 		});
 		within("restore some", used, FRAGMENT + BESIDES);

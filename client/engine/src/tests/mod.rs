@@ -463,7 +463,7 @@ async fn what_one_source_began_another_completes() {
 #[tokio::test(start_paused = true)]
 async fn a_claim_of_what_is_no_codeword_is_declined() {
 	let world = World::new(2, 3, 1);
-	world.make_no_codeword(0, 4);
+	world.make_no_codeword(0, 1);
 	let name = world.claim_by_me(0, 1);
 	world.silence(MinerId(1), true);
 	let engine = world.start();
@@ -485,9 +485,22 @@ async fn a_claim_of_what_is_no_codeword_is_declined() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fragment_that_is_right_is_restored_though_another_is_no_codeword() {
+	let world = World::new(2, 3, 1);
+	world.make_no_codeword(0, 4);
+	let name = world.claim_by_me(0, 1);
+	world.silence(MinerId(1), true);
+	let engine = world.start();
+	world.want_restore(&name);
+	world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+	assert!(world.is_whole(ME, &name));
+	assert_eq!(engine.status().totals.declined, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_own_fragment_of_what_is_no_codeword_is_given_up() {
 	let world = World::new(2, 2, 1);
-	world.make_no_codeword(0, 3);
+	world.make_no_codeword(0, 0);
 	let name = world.name(0, 0);
 	world.lose(ME, &name);
 	let engine = world.start();
