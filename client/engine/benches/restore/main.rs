@@ -10,8 +10,15 @@
 //! - the same fragments rebuilt, their holder being gone,
 //! - four fragments of each segment gone, restored by four miners at once.
 //!
+//! The baseline of each speed is raw iroh in the same run, right before it: the speed at which the
+//! bytes that are read alone could come. `…-cpu` is what all miners of the run together computed,
+//! `…-raw-cpu` what raw iroh did, both ends.
+//!
 //! Prints a table, or with `--json` one JSON object per line. A number sets how many segments
-//! there are (default 16, at most 64; each takes 96 MiB of disk, and 32 MiB while it is restored).
+//! there are (default 16, at most 64; each takes 96 MiB of disk, and 32 MiB while it is restored);
+//! `copy`, `rebuild` and `cooperative` run that alone.
+
+mod raw;
 
 use async_trait::async_trait;
 use planaria_engine::{
@@ -44,6 +51,7 @@ use tokio_util::sync::CancellationToken;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
+const KINDS: [&str; 3] = ["copy", "rebuild", "cooperative"];
 /// Endpoints that serve what is stored, each for some of the holders.
 const SERVERS: u32 = 4;
 /// The first of the miners that restore.
@@ -60,21 +68,30 @@ async fn main() -> Result<()> {
 	let file = File::store(dir.path(), segments)?;
 	let servers = Servers::start(&file).await?;
 
-	let copy = file.run(&servers, dir.path(), MinerStanding::Leaving, 1).await?;
-	copy.row(json, "restore/copy", "MiB/s", copy.speed(), 60.0, true);
-	copy.row(json, "restore/copy-read", "B/B", copy.read_per_byte(), 1.02, false);
-	let rebuild = file.run(&servers, dir.path(), MinerStanding::Absent, 1).await?;
-	rebuild.row(json, "restore/rebuild", "MiB/s", rebuild.speed(), 60.0, true);
-	rebuild.row(json, "restore/rebuild-read", "B/B", rebuild.read_per_byte(), 4.08, false);
-	let together = file.run(&servers, dir.path(), MinerStanding::Absent, MISSING).await?;
-	together.row(json, "restore/cooperative", "MiB/s", together.speed(), 60.0, true);
-	together.row(json, "restore/cooperative-read", "B/B", together.read_per_byte(), 1.3, false);
+	for (name, standing, missing, read) in [
+		(KINDS[0], MinerStanding::Leaving, 1, 1.02),
+		(KINDS[1], MinerStanding::Absent, 1, 4.08),
+		(KINDS[2], MinerStanding::Absent, MISSING, 1.3),
+	] {
+		let is_other = |arg: &String| KINDS.contains(&arg.as_str()) && arg != name;
+		if args.iter().any(is_other) && !args.iter().any(|arg| arg == name) {
+			continue;
+		}
+		let computed = cpu_seconds()?;
+		let raw = raw::speed(SERVERS, 4 * segments).await?;
+		let bytes = f64::from(4 * segments) * f64::from(MAX_FRAGMENT_LEN);
+		let cpu = (cpu_seconds()? - computed) * 1000.0 * f64::from(1 << 20) / bytes;
+		row(json, &format!("restore/{name}-raw-cpu"), "ms/MiB", cpu, None, None);
+		let outcome = file.run(&servers, dir.path(), standing, missing).await?;
+		outcome.rows(json, name, raw, read);
+	}
 	Ok(())
 }
 
 /// What a run came to.
 struct Outcome {
 	seconds: f64,
+	cpu: f64,
 	restored: u64,
 	read: u64,
 	passed: u64,
@@ -82,28 +99,60 @@ struct Outcome {
 
 #[allow(clippy::cast_precision_loss)] // byte counts are far below 2^53
 impl Outcome {
-	fn speed(&self) -> f64 {
-		self.restored as f64 / self.seconds / f64::from(1 << 20)
+	fn rows(&self, json: bool, name: &str, raw: f64, most_read: f64) {
+		let (mib, restored) = (f64::from(1 << 20), self.restored as f64);
+		let read = self.read as f64 / restored;
+		let moved = read + self.passed as f64 / restored;
+		let speed = restored / self.seconds / mib;
+		let bound = Some(raw / moved / mib);
+		row(json, &format!("restore/{name}"), "MiB/s", speed, bound, Some((60.0, speed >= 60.0)));
+		let met = Some((most_read, read <= most_read));
+		row(json, &format!("restore/{name}-read"), "B/B", read, None, met);
+		row(json, &format!("restore/{name}-moved"), "B/B", moved, None, None);
+		let cpu = self.cpu * 1000.0 * mib / restored;
+		row(json, &format!("restore/{name}-cpu"), "ms/MiB", cpu, None, None);
 	}
+}
 
-	fn read_per_byte(&self) -> f64 {
-		self.read as f64 / self.restored as f64
+fn row(
+	json: bool,
+	name: &str,
+	unit: &str,
+	value: f64,
+	baseline: Option<f64>,
+	goal: Option<(f64, bool)>,
+) {
+	let ratio = baseline.map(|baseline| value / baseline);
+	let number = |number: Option<f64>, none: &str| {
+		number.map_or(none.to_owned(), |number| format!("{number:.3}"))
+	};
+	let (goal, met) = goal.unzip();
+	if json {
+		println!(
+			r#"{{"name":"{name}","value":{value:.3},"unit":"{unit}","baseline":{},"ratio":{},"goal":{},"met":{}}}"#,
+			number(baseline, "null"),
+			number(ratio, "null"),
+			goal.map_or("null".to_owned(), |goal| goal.to_string()),
+			met.map_or("null".to_owned(), |met| met.to_string()),
+		);
+	} else {
+		println!(
+			"{name:<30} {value:>9.2}  {unit:<7} baseline {:>8} ratio {:>6} goal {:>5} {}",
+			number(baseline, ""),
+			number(ratio, ""),
+			goal.map_or(String::new(), |goal| goal.to_string()),
+			met.map_or("", |met| if met { "yes" } else { "NO" }),
+		);
 	}
+}
 
-	fn row(&self, json: bool, name: &str, unit: &str, value: f64, goal: f64, at_least: bool) {
-		let met = if at_least { value >= goal } else { value <= goal };
-		let passed = self.passed as f64 / self.restored as f64;
-		if json {
-			println!(
-				r#"{{"name":"{name}","value":{value:.3},"unit":"{unit}","baseline":null,"ratio":null,"goal":{goal},"met":{met}}}"#
-			);
-		} else {
-			println!(
-				"{name:<30} {value:>9.2}  {unit:<6} goal {goal:<6} {}   passed on {passed:.2} B/B",
-				if met { "yes" } else { "NO" }
-			);
-		}
-	}
+/// The seconds that this process has computed.
+fn cpu_seconds() -> Result<f64> {
+	let stat = std::fs::read_to_string("/proc/self/stat")?;
+	let (_, fields) = stat.rsplit_once(')').ok_or("no statistics")?;
+	// User and system time, in hundredths: fields 14 and 15, of which two stand before.
+	let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
+	Ok(f64::from(times.sum::<std::result::Result<u32, _>>()?) / 100.0)
 }
 
 /// One file, all of its fragments in one store.
@@ -182,7 +231,7 @@ impl File {
 			let task = tokio::spawn(engine.run(stop.clone()));
 			running.push((node, index, handle, task, server, transfer));
 		}
-		let began = Instant::now();
+		let (began, computed) = (Instant::now(), cpu_seconds()?);
 		for (node, index, ..) in &running {
 			node.want(*index);
 		}
@@ -192,7 +241,8 @@ impl File {
 		}
 		let seconds = began.elapsed().as_secs_f64();
 		let restored = (all * running.len()) as u64 * u64::from(MAX_FRAGMENT_LEN);
-		let mut outcome = Outcome { seconds, restored, read: 0, passed: 0 };
+		let cpu = cpu_seconds()? - computed;
+		let mut outcome = Outcome { seconds, cpu, restored, read: 0, passed: 0 };
 		for (_, _, handle, ..) in &running {
 			let totals = told(handle, all as u64 * u64::from(MAX_FRAGMENT_LEN)).await?;
 			outcome.read += totals.bytes_read;
