@@ -9,7 +9,7 @@
 #   spdx             every Rust and shell file says its licence and who holds the copyright
 #   shell            the shell scripts can be parsed
 #   fmt              rustfmt would change nothing
-#   clippy           no warnings, in the feature set of the node
+#   clippy           no warnings in everything native
 #   clippy-features  no warnings in pallets and runtime, with runtime-benchmarks and try-runtime
 #   doc              the documentation builds without warnings
 #   features         features reach every dependency that has them (zepter)
@@ -65,20 +65,19 @@ step_shell() {
 step_fmt() { cargo fmt --all --check; }
 
 step_clippy() {
-	cargo clippy --quiet --release --locked --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --release --locked "${NATIVE[@]/#/-p}" --all-targets -- -D warnings
 }
 
 step_clippy-features() {
-	local packages=(-p planaria-runtime) manifest
-	for manifest in pallets/*/Cargo.toml; do
-		packages+=(-p "pallet-planaria-$(basename "$(dirname "$manifest")")")
-	done
-	cargo clippy --quiet --release --locked "${packages[@]}" --all-targets \
+	cargo clippy --quiet --release --locked "${CHAIN[@]/#/-p}" --all-targets \
 		--features runtime-benchmarks,try-runtime -- -D warnings
 }
 
 step_doc() {
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --locked --workspace --no-deps
+	export RUSTDOCFLAGS="-D warnings"
+	cargo doc --quiet --release --locked "${NATIVE[@]/#/-p}" --no-deps
+	cargo doc --quiet --release --locked "${CHAIN[@]/#/-p}" --no-deps \
+		--features runtime-benchmarks,try-runtime
 }
 
 step_features() {

@@ -18,6 +18,10 @@ NATIVE=(planaria-node planaria-cli planaria-primitives planaria-worker planaria-
 	planaria-erasure planaria-store planaria-transfer planaria-sdk planaria-engine
 	planaria-simulation planaria-tests)
 
+# The pallets and the runtime, likewise, with the features of benchmarks and try-runtime.
+CHAIN=(pallet-planaria-support pallet-planaria-clock pallet-planaria-miners
+	pallet-planaria-files pallet-planaria-restore planaria-runtime)
+
 # The Wasm target comes either from rustup's toolchain or from Debian's compiler; setup.sh leaves a
 # note of which.
 if [ -r "$CACHE/wasm.env" ]; then

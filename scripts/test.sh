@@ -13,15 +13,13 @@
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-chain_packages=(support clock miners files restore)
-
 run_build() { "$ROOT/scripts/build.sh"; }
 
 run_clients() { cargo test --release --locked "${NATIVE[@]/#/-p}"; }
 
 run_chain() {
-	SKIP_WASM_BUILD=1 cargo test --release --locked --features runtime-benchmarks,try-runtime \
-		"${chain_packages[@]/#/-ppallet-planaria-}" -p planaria-runtime
+	SKIP_WASM_BUILD=1 cargo test --release --locked "${CHAIN[@]/#/-p}" \
+		--features runtime-benchmarks,try-runtime
 }
 
 run_network() {
