@@ -11,7 +11,7 @@ use codec::FullCodec;
 use core::marker::PhantomData;
 use frame_support::{
 	BoundedVec,
-	storage::{StorageMap, StorageValue},
+	storage::{StorageMap, StorageValue, TryAppendMap},
 	traits::Get,
 	weights::{Weight, WeightMeter},
 };
@@ -29,7 +29,8 @@ pub struct Agenda<Tasks, Next, Task, Bound>(PhantomData<(Tasks, Next, Task, Boun
 
 impl<Tasks, Next, Task, Bound> Agenda<Tasks, Next, Task, Bound>
 where
-	Tasks: StorageMap<Tick, BoundedVec<Task, Bound>, Query = BoundedVec<Task, Bound>>,
+	Tasks: StorageMap<Tick, BoundedVec<Task, Bound>, Query = BoundedVec<Task, Bound>>
+		+ TryAppendMap<Tick, BoundedVec<Task, Bound>, Task>,
 	Next: StorageValue<Tick, Query = Tick>,
 	Task: FullCodec,
 	Bound: Get<u32>,
@@ -40,22 +41,14 @@ where
 	/// What is put down for a tick that was served already comes at the next opportunity.
 	pub fn schedule(at: Tick, task: Task) -> Result<Tick, Task> {
 		let at = at.max(Next::get());
-		let mut task = task;
-		for tick in at..=at.saturating_add(MAX_SPILL) {
-			let refused = Tasks::mutate(tick, |tasks| {
-				if tasks.is_full() { Some(task) } else { tasks.try_push(task).err() }
-			});
-			match refused {
-				None => return Ok(tick),
-				Some(same) => task = same,
-			}
-		}
-		Err(task)
+		// Without reading what else there is.
+		let mut ticks = at..=at.saturating_add(MAX_SPILL);
+		ticks.find(|tick| Tasks::try_append(*tick, &task).is_ok()).ok_or(task)
 	}
 
 	/// The weight `schedule` takes at most.
 	pub fn schedule_weight(db: frame_support::weights::RuntimeDbWeight) -> Weight {
-		db.reads_writes(2 + u64::from(MAX_SPILL), 1 + u64::from(MAX_SPILL))
+		db.reads_writes(2 + u64::from(MAX_SPILL), 1)
 	}
 
 	/// Serves the tasks due up to and including `now`, oldest first, as far as `meter` goes.
