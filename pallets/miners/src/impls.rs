@@ -22,7 +22,10 @@ use pallet_planaria_support::{
 	Brake, Clock as _, Collateral, Discipline, DutyGate, MinerDirectory, MinerInfo, MinerLedger,
 	Purpose, hot_key,
 };
-use planaria_primitives::duty::{DutyKind, MAX_ANCHOR_AGE, signed_bytes};
+use planaria_primitives::{
+	Tick,
+	duty::{DutyKind, MAX_ANCHOR_AGE, signed_bytes},
+};
 use sp_runtime::{
 	DispatchError, Saturating,
 	traits::{UniqueSaturatedInto, Zero},
@@ -305,18 +308,46 @@ impl<T: Config> Pallet<T> {
 	/// Others may restore what the miner holds, until its next duty.
 	pub(crate) fn set_absent(miner: MinerId, mut record: MinerOf<T>, load: &MinerLoad) {
 		let now = T::Clock::now();
-		let window = Parameters::<T>::get().brake_window;
 		record.absence = Some(Absence { since: now, bytes: load.held });
 		record.since = now;
 		Miners::<T>::insert(miner, record);
-		BrakeState::<T>::mutate(|brake| brake.add(now, window, load.held));
+		Self::note_absence(now, load.held);
 		Self::deposit_event(Event::BecameAbsent { miner });
+	}
+
+	/// So many bytes are away: part of an outage, or what makes it one.
+	fn note_absence(now: Tick, bytes: u64) {
+		let (params, all) = (Parameters::<T>::get(), HeldBytes::<T>::get());
+		let window = params.brake_window;
+		let brake = BrakeState::<T>::mutate(|brake| {
+			brake.add(now, window, bytes);
+			*brake
+		});
+		let lately = brake.bytes(now, window);
+		let lasting = OutageState::<T>::get().filter(|outage| outage.lasts(now, &params, all));
+		OutageState::<T>::set(match lasting {
+			Some(mut outage) => {
+				outage.add(bytes);
+				Some(outage)
+			},
+			None => params.is_too_much(lately, all).then(|| {
+				let first = brake.first(window);
+				Outage { since: now, first, bytes: lately }
+			}),
+		});
+	}
+
+	/// The miner is not away any more, or will never be back. Says since when it was away.
+	pub(crate) fn end_absence(record: &mut MinerOf<T>) -> Option<Absence> {
+		let absence = record.absence.take()?;
+		OutageState::<T>::mutate_extant(|outage| outage.remove(absence));
+		Some(absence)
 	}
 
 	/// The miner leaves against its will. There is no way back.
 	pub(crate) fn set_expelled(miner: MinerId, mut record: MinerOf<T>) {
 		record.phase = Phase::Expelled;
-		record.absence = None;
+		Self::end_absence(&mut record);
 		record.since = T::Clock::now();
 		Miners::<T>::insert(miner, record);
 		Self::deposit_event(Event::LeaveStarted { miner, expelled: true });
@@ -347,7 +378,7 @@ impl<T: Config> Pallet<T> {
 
 	/// The miner did what was asked of it: if it was absent, it is no longer.
 	fn note_return(miner: MinerId, mut record: MinerOf<T>) {
-		let Some(absence) = record.absence.take() else { return };
+		let Some(absence) = Self::end_absence(&mut record) else { return };
 		let now = T::Clock::now();
 		let window = Parameters::<T>::get().brake_window;
 		record.since = now;

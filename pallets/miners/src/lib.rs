@@ -29,7 +29,8 @@
 //! [`Discipline`](support::Discipline): other pallets have it suspended, marked absent or expelled.
 //!
 //! Bob's data centre burns, and with it a fifth of the network. That is not the time to throw
-//! miners out: while many turn absent at once, the **brake** holds the expulsions up.
+//! miners out: when many turn absent at once, the **brake** holds the expulsions up until most of
+//! them are back, or until it has waited as long as for any single one of them.
 //!
 //! Years later Alice wants her disk back. She [exits](Pallet::exit): her miner is *Leaving*, still
 //! serves and is still paid, and others take its data over. When nothing is left, anyone
@@ -73,7 +74,9 @@
 //! - *Once*: an id is never reused, no duty is accepted twice, no collateral withdrawn twice.
 //! - *Reversible*: absence ends with the next duty, whatever standing it hides.
 //! - *Braked*: while holders of more than `brake_share` of all bytes turned absent within
-//!   `brake_window` and are still away, nobody is expelled.
+//!   `brake_window` and are still away, nobody is expelled. The miners that this was found of, and
+//!   all that turn absent later, hold the expulsions up until no more than that share is away, for
+//!   `absent_max` ticks at most.
 //! - *Constant*: every call reads and writes a bounded number of values, however much a miner holds.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -145,7 +148,7 @@ pub mod pallet {
 	};
 	use sp_core::{ed25519, sr25519};
 	use sp_runtime::{Saturating, traits::UniqueSaturatedInto};
-	use support::{Clock, DutyGate, Purpose, hot_key};
+	use support::{Clock, DutyGate, OnDeparture, Purpose, hot_key};
 
 	const STORAGE_VERSION: StorageVersion = StorageVersion::new(0);
 
@@ -173,6 +176,9 @@ pub mod pallet {
 
 		/// Who may set the parameters.
 		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
+		/// Told when a miner has departed.
+		type OnDeparture: OnDeparture;
 
 		/// How many bytes one miner may offer.
 		#[pallet::constant]
@@ -220,6 +226,10 @@ pub mod pallet {
 	/// How many bytes turned absent lately.
 	#[pallet::storage]
 	pub type BrakeState<T> = StorageValue<_, Brake, ValueQuery>;
+
+	/// The outage that the brake was last engaged by.
+	#[pallet::storage]
+	pub type OutageState<T> = StorageValue<_, Outage>;
 
 	/// The numbers the rules turn on.
 	#[pallet::storage]
@@ -449,10 +459,11 @@ pub mod pallet {
 		/// Whether so much data turned absent lately that nobody is expelled, and only what is
 		/// close to being lost should be restored.
 		pub fn brake_engaged() -> bool {
-			let params = Parameters::<T>::get();
-			let away = BrakeState::<T>::get().bytes(T::Clock::now(), params.brake_window);
-			let share = u128::from(params.brake_share.deconstruct());
-			u128::from(away) * 100 > u128::from(HeldBytes::<T>::get()) * share
+			let (now, params, all) =
+				(T::Clock::now(), Parameters::<T>::get(), HeldBytes::<T>::get());
+			let lately = BrakeState::<T>::get().bytes(now, params.brake_window);
+			params.is_too_much(lately, all)
+				|| OutageState::<T>::get().is_some_and(|outage| outage.lasts(now, &params, all))
 		}
 	}
 
@@ -743,11 +754,12 @@ pub mod pallet {
 			let now = T::Clock::now();
 			let free_at = now.saturating_add(Parameters::<T>::get().cooldown);
 			record.phase = Phase::Departed { free_at };
-			record.absence = None;
+			Self::end_absence(&mut record);
 			record.since = now;
 			Miners::<T>::insert(miner, record);
 			Loads::<T>::remove(miner);
 			Registered::<T>::mutate(|count| *count = count.saturating_sub(1));
+			T::OnDeparture::on_departure(miner);
 			Self::deposit_event(Event::Disconnected { miner, free_at });
 			Ok(Pays::No.into())
 		}
@@ -854,6 +866,7 @@ pub mod pallet {
 			let window = params.brake_window;
 			if window != Parameters::<T>::get().brake_window {
 				BrakeState::<T>::put(Brake::new(T::Clock::now(), window));
+				OutageState::<T>::kill();
 			}
 			Parameters::<T>::put(&params);
 			Self::deposit_event(Event::ParamsSet { params });

@@ -93,6 +93,7 @@ impl crate::Config for Test {
 	type Clock = MockClock;
 	type AdminOrigin = EnsureRoot<AccountId32>;
 	type MaxDeclared = MaxDeclared;
+	type OnDeparture = ();
 	type WeightInfo = ();
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = MockClock;

@@ -87,7 +87,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// The brake counts everybody that turned absent in its window and is still away.
+	/// The brake counts everybody that turned absent in its window and is still away; so does an
+	/// outage everybody that belongs to it.
 	fn check_brake() -> Result<(), TryRuntimeError> {
 		let window = Parameters::<T>::get().brake_window;
 		let brake = BrakeState::<T>::get();
@@ -102,6 +103,12 @@ impl<T: Config> Pallet<T> {
 		for (number, bytes) in away {
 			let counted = brake.buckets[number as usize % brake.buckets.len()];
 			ensure!(bytes <= counted, "an absence is not counted");
+		}
+		if let Some(outage) = OutageState::<T>::get() {
+			let absences = Miners::<T>::iter_values().filter_map(|miner| miner.absence);
+			let own = absences.filter(|absence| outage.includes(*absence));
+			let bytes = own.map(|absence| absence.bytes).fold(0, u64::saturating_add);
+			ensure!(bytes <= outage.bytes, "an absence does not count for its outage");
 		}
 		Ok(())
 	}

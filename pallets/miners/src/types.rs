@@ -246,7 +246,8 @@ pub struct Params<Balance> {
 	/// The brake looks at the miners that turned absent in this many ticks, or up to a seventh
 	/// more.
 	pub brake_window: Tick,
-	/// Nobody is expelled while they hold more than this share of all bytes.
+	/// Nobody is expelled while they hold more than this share of all bytes, for `absent_max` ticks
+	/// at most after they came to do so.
 	pub brake_share: Percent,
 }
 
@@ -278,6 +279,12 @@ impl<Balance: AtLeast32BitUnsigned + Copy> Params<Balance> {
 			return Err(ParamsError::FeeTooHigh);
 		}
 		Ok(())
+	}
+
+	/// Whether so many of all bytes are more than the brake bears.
+	pub(crate) fn is_too_much(&self, bytes: u64, all: u64) -> bool {
+		let share = u128::from(self.brake_share.deconstruct());
+		u128::from(bytes) * 100 > u128::from(all) * share
 	}
 
 	/// The collateral that this many bytes require: the base, and the price per GiB for each byte,
@@ -368,6 +375,12 @@ impl Brake {
 		self.buckets.into_iter().fold(0, u64::saturating_add)
 	}
 
+	/// What turned absent from this tick on is counted.
+	pub(crate) fn first(&self, window: Tick) -> Tick {
+		let oldest = self.latest.saturating_sub(BUCKETS - 1).saturating_mul(width(window));
+		oldest.max(self.counts_after.saturating_add(1))
+	}
+
 	/// The bucket an absence is counted in, if it still is.
 	pub(crate) fn bucket_of(&self, absence: Absence, window: Tick) -> Option<u32> {
 		let number = bucket(absence.since, window);
@@ -387,11 +400,68 @@ impl Brake {
 
 /// The number of the bucket that `tick` falls into.
 const fn bucket(tick: Tick, window: Tick) -> u32 {
+	tick / width(window)
+}
+
+/// How many ticks a bucket has.
+const fn width(window: Tick) -> Tick {
 	let width = window.div_ceil(BUCKETS - 1);
 	// A window of zero ticks is refused by `Params::check`.
-	tick / if width == 0 { 1 } else { width }
+	if width == 0 { 1 } else { width }
 }
 
 const fn index(number: u32) -> usize {
 	(number % BUCKETS) as usize
+}
+
+/// So much turned absent at once that the brake engaged. It stays engaged while those miners stay
+/// away: most likely they come back together.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Outage {
+	/// When the brake engaged.
+	pub since: Tick,
+	/// What turned absent from this tick on belongs to it.
+	pub first: Tick,
+	/// The bytes of those that are still away.
+	pub bytes: u64,
+}
+
+impl Outage {
+	/// Whether it keeps the brake engaged at `now`, where miners hold `all` bytes together.
+	pub(crate) fn lasts<Balance: AtLeast32BitUnsigned + Copy>(
+		&self,
+		now: Tick,
+		params: &Params<Balance>,
+		all: u64,
+	) -> bool {
+		now.saturating_sub(self.since) <= params.absent_max && params.is_too_much(self.bytes, all)
+	}
+
+	/// Adds a miner's bytes as it is marked absent.
+	pub(crate) fn add(&mut self, bytes: u64) {
+		self.bytes = self.bytes.saturating_add(bytes);
+	}
+
+	/// Takes a miner's bytes off as it returns or departs, if they belong to it.
+	pub(crate) fn remove(&mut self, absence: Absence) {
+		if self.includes(absence) {
+			self.bytes = self.bytes.saturating_sub(absence.bytes);
+		}
+	}
+
+	/// Whether an absence belongs to it.
+	pub(crate) const fn includes(&self, absence: Absence) -> bool {
+		absence.since >= self.first
+	}
 }

@@ -12,8 +12,8 @@ use frame_support::{
 };
 use frame_system::pallet_prelude::OriginFor;
 use pallet_planaria_support::{
-	Brake, Clock, Collateral, Custody, Fragments, MinerDirectory, MinerLedger, OnSegmentRemoved,
-	OpenOrder, Purpose, SegmentInfo, Standing,
+	Brake, Clock, Collateral, Custody, Fragments, MinerDirectory, MinerLedger, OnDeparture,
+	OnSegmentRemoved, OpenOrder, Purpose, SegmentInfo, Standing,
 };
 use planaria_primitives::{
 	FragmentId, FragmentProof, MinerId, Segment, SegmentId, Tick, sampling, segment::bit,
@@ -420,6 +420,13 @@ impl<T: Config> OpenOrder for Pallet<T> {
 
 	fn weight() -> Weight {
 		T::WeightInfo::open_challenged()
+	}
+}
+
+impl<T: Config> OnDeparture for Pallet<T> {
+	/// A batch outlives the files it was made of; nobody reports it any more.
+	fn on_departure(miner: MinerId) {
+		Batches::<T>::remove(miner);
 	}
 }
 

@@ -65,8 +65,9 @@
 //! - *missing*: [`Missing`] says exactly of which orders the holder does not have the fragment.
 //! - *declines*: no miner has declined an order twice, or claims one that it declined.
 //! - *claims*: [`ClaimsOf`] lists exactly the claimed orders.
-//! - *batches*: an order that is ready is part of its claimer's batch; a batch names no fragment
-//!   twice and needs at most [`MAX_PROOFS`] proofs, whatever its seed.
+//! - *batches*: an order that is ready is part of its claimer's batch; a batch is that of a miner
+//!   that has not departed, names no fragment twice and needs at most [`MAX_PROOFS`] proofs,
+//!   whatever its seed.
 //! - *verdicts*: a segment with a verdict exists and was confirmed as a whole.
 //! - *agenda*: no task is left behind a tick that was served.
 

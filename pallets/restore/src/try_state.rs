@@ -6,7 +6,7 @@
 use super::*;
 use alloc::collections::{BTreeMap, BTreeSet};
 use frame_support::ensure;
-use pallet_planaria_support::{Clock, Fragments};
+use pallet_planaria_support::{Clock, Fragments, MinerDirectory};
 use planaria_primitives::{FragmentId, SegmentId, segment::bit};
 use sp_runtime::TryRuntimeError;
 
@@ -79,15 +79,16 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// An order that is ready is part of its claimer's batch; a batch names no fragment twice and
-	/// needs no more proofs than a report carries.
+	/// An order that is ready is part of its claimer's batch; a batch is that of a miner that has
+	/// not departed, names no fragment twice and needs no more proofs than a report carries.
 	fn check_batches() -> Result<(), TryRuntimeError> {
 		for (fragment, order) in Orders::<T>::iter() {
 			let OrderState::Ready { by, .. } = order.state else { continue };
 			let batch = Batches::<T>::get(by).ok_or("ready, but without a batch")?;
 			ensure!(batch.fragments.contains(&fragment), "ready, but not in the batch");
 		}
-		for (_, batch) in Batches::<T>::iter() {
+		for (miner, batch) in Batches::<T>::iter() {
+			ensure!(T::Directory::get(miner).is_some(), "the batch of a miner that has departed");
 			let distinct: BTreeSet<_> = batch.fragments.iter().collect();
 			ensure!(distinct.len() == batch.fragments.len(), "a fragment twice in a batch");
 			ensure!(!batch.fragments.is_empty(), "an empty batch");

@@ -456,6 +456,17 @@ impl<AccountId: PartialEq> SpaceLedger<AccountId> for () {
 	fn free(_: &AccountId, _: u64) {}
 }
 
+/// Told by miners when one has departed.
+pub trait OnDeparture {
+	/// The miner holds and claims nothing any more, and no duty of it is accepted again. Drops what
+	/// is kept about it, in a constant number of writes, which are part of the weight of its departure.
+	fn on_departure(miner: MinerId);
+}
+
+impl OnDeparture for () {
+	fn on_departure(_: MinerId) {}
+}
+
 /// Told by files when a segment is gone.
 pub trait OnSegmentRemoved {
 	/// The segment is gone: so are its orders and its verdict; claims on it are released.

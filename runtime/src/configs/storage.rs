@@ -61,6 +61,7 @@ impl pallet_planaria_miners::Config for Runtime {
 	type Clock = Clock;
 	type Currency = Balances;
 	type MaxDeclared = MaxDeclared;
+	type OnDeparture = Restore;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type WeightInfo = pallet_planaria_miners::weights::SubstrateWeight<Runtime>;
 }

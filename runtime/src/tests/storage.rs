@@ -220,6 +220,13 @@ fn a_deleted_file_leaves_nothing_behind_even_under_restoration() {
 		for miner in 0..4 {
 			assert!(load(miner).is_idle(), "{miner}");
 		}
+		// Nor does the batch that nobody can report, once its miner has left.
+		assert!(restore::Batches::<Runtime>::contains_key(MinerId(3)));
+		chain.block(|| {
+			apply_ok(signed(&stash_pair(3), miners::Call::exit {}));
+			apply_ok(signed(&OWNER.pair(), miners::Call::finish { miner: MinerId(3) }));
+		});
+		assert_eq!(restore::Batches::<Runtime>::iter().count(), 0);
 	});
 }
 

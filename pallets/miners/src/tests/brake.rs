@@ -61,7 +61,7 @@ fn nobody_is_expelled_while_it_is_engaged() {
 			make_absent(*id);
 		}
 		assert_noop!(Miners::expel_absent(by(somebody()), miners[0]), Error::<Test>::BrakeEngaged);
-		// They come back, or the window passes.
+		// They come back.
 		assert_ok!(Miners::alive(by(hot_account(2)), miners[1], 0, None));
 		assert_ok!(Miners::expel_absent(by(somebody()), miners[0]));
 	});
@@ -72,16 +72,73 @@ fn boundary_the_window() {
 	for wait in 0..200 {
 		new_test_ext().execute_with(|| {
 			let miners = network(3);
-			for id in &miners[..3] {
+			for id in &miners[..2] {
 				make_absent(*id);
 			}
 			pass(wait);
+			make_absent(miners[2]);
 			// At least the window of 140 ticks; at most a seventh more.
 			let engaged = Miners::brake_engaged();
-			assert!(engaged || wait > 140, "released after {wait}");
+			assert!(engaged || wait > 140, "not engaged after {wait}");
 			assert!(!engaged || wait < 160, "engaged after {wait}");
 		});
 	}
+}
+
+#[test]
+fn it_holds_while_they_stay_away() {
+	execute(|| {
+		let miners = network(4);
+		for id in &miners[..3] {
+			make_absent(*id);
+		}
+		// Long after the window.
+		pass(300);
+		assert!(Miners::brake_engaged());
+		// Another one stays away, as one of the first returns: that is the same outage.
+		make_absent(miners[3]);
+		assert_ok!(Miners::alive(by(hot_account(1)), miners[0], 0, None));
+		assert!(Miners::brake_engaged());
+		assert_ok!(Miners::alive(by(hot_account(2)), miners[1], 0, None));
+		assert!(!Miners::brake_engaged());
+	});
+}
+
+#[test]
+fn boundary_it_holds_no_longer_than_absence_may_last() {
+	execute(|| {
+		let miners = network(3);
+		for id in &miners[..3] {
+			make_absent(*id);
+		}
+		pass(params().absent_max);
+		assert!(Miners::brake_engaged());
+		pass(1);
+		assert!(!Miners::brake_engaged());
+		assert_ok!(Miners::expel_absent(by(somebody()), miners[0]));
+		// Those that are expelled are not what a brake waits for.
+		assert_ok!(Miners::expel_absent(by(somebody()), miners[1]));
+		assert_eq!(OutageState::<Test>::get().map(|outage| outage.bytes), Some(50));
+	});
+}
+
+#[test]
+fn who_was_away_before_is_no_part_of_it() {
+	execute(|| {
+		let miners = network(4);
+		make_absent(miners[0]);
+		pass(300);
+		for id in &miners[1..4] {
+			make_absent(*id);
+		}
+		pass(300);
+		assert!(Miners::brake_engaged());
+		// That one comes back changes nothing.
+		assert_ok!(Miners::alive(by(hot_account(1)), miners[0], 0, None));
+		assert!(Miners::brake_engaged());
+		assert_ok!(Miners::alive(by(hot_account(2)), miners[1], 0, None));
+		assert!(!Miners::brake_engaged());
+	});
 }
 
 #[test]
