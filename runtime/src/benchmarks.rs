@@ -104,6 +104,11 @@ impl restore::BenchmarkHelper<AccountId> for Helper {
 		miner(seed)
 	}
 
+	fn engage_brake() {
+		let (since, bytes) = (Clock::now(), u64::MAX);
+		miners::OutageState::<Runtime>::put(miners::Outage { since, first: since, bytes });
+	}
+
 	fn set_standing(miner: MinerId, standing: Standing) {
 		let mut record = miners::Miners::<Runtime>::get(miner).expect("registered; qed");
 		// Since before the brake began to count.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Planaria developers
 
-//! Benchmarks, of the worst case: segments of 64 fragments, each at a miner of its own, and proofs
-//! of the largest size.
+//! Benchmarks, of the worst case: segments of 64 fragments, each at a miner of its own, proofs of
+//! the largest size, claims of others that have expired, verdicts that change, and an agenda that
+//! is full but for the last tick it may spill to.
 
 // All numbers are bounded by 64.
 #![allow(clippy::cast_possible_truncation)]
@@ -16,7 +17,9 @@ use frame_support::{
 	weights::WeightMeter,
 };
 use frame_system::RawOrigin;
-use pallet_planaria_support::{Clock, Custody, Fragments, OnSegmentRemoved, OpenOrder, Standing};
+use pallet_planaria_support::{
+	Clock, Custody, Fragments, OnSegmentRemoved, OpenOrder, Standing, agenda::MAX_SPILL,
+};
 use planaria_primitives::{
 	CodingParams, FileId, FileSpec, FragmentHash, FragmentId, FragmentProof, MAX_FRAGMENT_LEN,
 	MAX_SEGMENTS, MinerId, SegmentId, Sidecar, Tick, file_id,
@@ -34,6 +37,9 @@ pub trait BenchmarkHelper<AccountId> {
 	/// Gives a miner that standing.
 	fn set_standing(miner: MinerId, standing: Standing);
 
+	/// Engages the brake.
+	fn engage_brake();
+
 	/// Stores an Active file of this id and geometry, or as much of it as is needed to have its
 	/// segment number 0, whose fragments are confirmed by these holders.
 	fn store(id: FileId, spec: FileSpec, holders: &[MinerId]) -> SegmentId;
@@ -42,10 +48,13 @@ pub trait BenchmarkHelper<AccountId> {
 	fn set_time(block: u32, now: Tick);
 }
 
-/// What the claimer is drawn by; holders come behind.
+/// What the claimer is drawn by; rivals and holders come behind.
 const CLAIMER: u32 = 0;
-const RIVAL: u32 = 1;
+const FIRST_RIVAL: u32 = 1;
 const FIRST_HOLDER: u32 = 1000;
+
+/// How many of a segment's miners are absent where it is lost, and found with one fragment more.
+const AWAY: u8 = 33;
 
 /// When the benchmarks begin.
 const BLOCK: u32 = 1000;
@@ -73,10 +82,14 @@ impl Longest {
 		Self { id: file_id(&spec, &root), spec, sidecar: Sidecar(sidecar) }
 	}
 
-	fn store<T: Config>(&self, first_holder: u32) -> FragmentId {
-		let holders: Vec<_> =
-			(0..64).map(|i| T::BenchmarkHelper::miner(first_holder + i).0).collect();
+	/// The first of its fragments is at `holder`, who is absent, the others at those from `others` on.
+	fn store<T: Config>(&self, holder: u32, others: u32) -> FragmentId {
+		let holders: Vec<_> = core::iter::once(holder)
+			.chain(others..others + 63)
+			.map(|seed| T::BenchmarkHelper::miner(seed).0)
+			.collect();
 		let segment = T::BenchmarkHelper::store(self.id, self.spec, &holders);
+		T::BenchmarkHelper::set_standing(holders[0], Standing::Absent);
 		FragmentId { segment, index: 0 }
 	}
 }
@@ -87,18 +100,62 @@ fn largest_fragment() -> Vec<u8> {
 
 /// `n` files with their fragment 0 at a miner that is absent.
 fn absent<T: Config>(n: u32) -> (Vec<Longest>, Vec<FragmentId>) {
+	stored::<T>(0, n, |i| (FIRST_HOLDER + 64 * i, FIRST_HOLDER + 64 * i + 1))
+}
+
+/// `n` other such files, whose other fragments are with the same miners: for what does not look at
+/// these.
+fn absent_alike<T: Config>(n: u32) -> Vec<FragmentId> {
+	let others = FIRST_HOLDER + 64 * 1000;
+	stored::<T>(1000, n, |i| (others + 63 + i, others)).1
+}
+
+/// `n` files, numbered from `first` on, with holders that depend on the number of a file.
+fn stored<T: Config>(
+	first: u32,
+	n: u32,
+	holders: impl Fn(u32) -> (u32, u32),
+) -> (Vec<Longest>, Vec<FragmentId>) {
 	T::BenchmarkHelper::set_time(BLOCK, NOW);
 	let hash = FragmentHash::of(&largest_fragment());
-	let files: Vec<_> = (0..n).map(|i| Longest::new(i, &hash)).collect();
-	let fragments = (0..)
-		.zip(&files)
-		.map(|(i, file)| {
-			let fragment = file.store::<T>(FIRST_HOLDER + 64 * i);
-			T::BenchmarkHelper::set_standing(holder::<T>(fragment), Standing::Absent);
-			fragment
-		})
-		.collect();
+	let files: Vec<_> = (0..n).map(|i| Longest::new(first + i, &hash)).collect();
+	let store = |(i, file): (u32, &Longest)| {
+		let (holder, others) = holders(i);
+		file.store::<T>(holder, others)
+	};
+	let fragments = (0..).zip(&files).map(store).collect();
+	crowd_agenda::<T>(NOW);
 	(files, fragments)
+}
+
+/// Of the ticks that a task could be put down for at `now` only the last has room.
+fn crowd_agenda<T: Config>(now: Tick) {
+	let params = Parameters::<T>::get();
+	let task = Task::BanEnds(MinerId::NOBODY, SegmentId(u64::MAX));
+	let tasks: BoundedVec<_, T::MaxTasks> =
+		BoundedVec::truncate_from(vec![task; T::MaxTasks::get() as usize]);
+	for last in
+		[now + params.claim_period, now + params.ban_period, params.countdown_ends(now)]
+	{
+		for tick in (last + 1..).take(MAX_SPILL as usize) {
+			AgendaTasks::<T>::insert(tick, tasks.clone());
+		}
+	}
+}
+
+/// So many of the segment's miners are absent that it cannot be restored.
+fn all_but_lost<T: Config>(segment: SegmentId) {
+	for index in 0..AWAY {
+		let holder = holder::<T>(FragmentId { segment, index });
+		T::BenchmarkHelper::set_standing(holder, Standing::Absent);
+	}
+}
+
+/// The segment is lost, and found once one of the absent ones is back, or replaced.
+fn lost<T: Config>(segment: SegmentId) {
+	all_but_lost::<T>(segment);
+	Verdicts::<T>::insert(segment, Verdict::Lost { since: NOW });
+	T::Custody::set_lost(segment, true).expect("stored; qed");
 }
 
 fn holder<T: Config>(fragment: FragmentId) -> MinerId {
@@ -111,12 +168,17 @@ fn bounded<T: Config>(fragments: &[FragmentId]) -> BoundedVec<FragmentId, T::Max
 	BoundedVec::truncate_from(fragments.to_vec())
 }
 
-/// Has the rival claim all of the fragments, and lets its claims expire without the agenda.
+/// Has each of the fragments claimed by another rival, and lets the claims expire without the
+/// agenda.
 fn expired<T: Config>(fragments: &[FragmentId]) {
-	let (_, rival) = T::BenchmarkHelper::miner(RIVAL);
-	Pallet::<T>::open(RawOrigin::Signed(rival).into(), bounded::<T>(fragments)).expect("open; qed");
-	let period = Parameters::<T>::get().claim_period;
-	T::BenchmarkHelper::set_time(BLOCK + 1, NOW + period + 1);
+	for (rival, fragment) in (FIRST_RIVAL..).zip(fragments) {
+		let (_, rival) = T::BenchmarkHelper::miner(rival);
+		Pallet::<T>::open(RawOrigin::Signed(rival).into(), bounded::<T>(&[*fragment]))
+			.expect("open; qed");
+	}
+	let now = NOW + Parameters::<T>::get().claim_period + 1;
+	T::BenchmarkHelper::set_time(BLOCK + 1, now);
+	crowd_agenda::<T>(now);
 }
 
 fn claim<T: Config>(fragments: &[FragmentId]) -> (MinerId, T::AccountId) {
@@ -139,20 +201,24 @@ fn all_restoring<T: Config>(segment: SegmentId, fragments: u8) {
 mod benchmarks {
 	use super::*;
 
+	/// So much is absent that the brake is engaged, and each segment is found to be suspected lost.
 	#[benchmark]
 	fn open(n: Linear<1, { T::MaxBatch::get() }>) {
 		let (_, fragments) = absent::<T>(n);
+		fragments.iter().for_each(|fragment| all_but_lost::<T>(fragment.segment));
+		T::BenchmarkHelper::engage_brake();
 		let (_, account) = T::BenchmarkHelper::miner(CLAIMER);
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
 
 		assert_eq!(Orders::<T>::iter().count() as u32, n);
+		assert_eq!(Verdicts::<T>::iter().count() as u32, n);
 	}
 
 	#[benchmark]
 	fn claim(n: Linear<1, { T::MaxBatch::get() }>) {
-		let (_, fragments) = absent::<T>(n);
+		let fragments = absent_alike::<T>(n);
 		expired::<T>(&fragments);
 		let (miner, account) = T::BenchmarkHelper::miner(CLAIMER);
 
@@ -164,7 +230,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn give_back(n: Linear<1, { T::MaxBatch::get() }>) {
-		let (_, fragments) = absent::<T>(n);
+		let fragments = absent_alike::<T>(n);
 		let (miner, account) = super::claim::<T>(&fragments);
 
 		#[extrinsic_call]
@@ -176,7 +242,7 @@ mod benchmarks {
 	/// Each becomes disputed.
 	#[benchmark]
 	fn decline(n: Linear<1, { T::MaxBatch::get() }>) -> Result<(), BenchmarkError> {
-		let (_, fragments) = absent::<T>(n);
+		let fragments = absent_alike::<T>(n);
 		let (miner, account) = super::claim::<T>(&fragments);
 		for fragment in &fragments {
 			let mut order = Orders::<T>::get(fragment).ok_or("opened")?;
@@ -193,11 +259,14 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// The holder is back.
 	#[benchmark]
 	fn cancel() {
 		let (files, fragments) = absent::<T>(1);
 		expired::<T>(&fragments);
 		let fragment = fragments[0];
+		lost::<T>(fragment.segment);
+		T::BenchmarkHelper::set_standing(holder::<T>(fragment), Standing::Serving);
 		// The holder is the 0th of the 64 of this file.
 		let (_, account) = T::BenchmarkHelper::miner(FIRST_HOLDER);
 		let beacon = T::Clock::beacon_at(BLOCK + 1).expect("known; qed");
@@ -208,25 +277,26 @@ mod benchmarks {
 		_(RawOrigin::Signed(account), fragment, BLOCK + 1, proof.expect("there is; qed"));
 
 		assert!(!Orders::<T>::contains_key(fragment));
+		assert!(!Verdicts::<T>::contains_key(fragment.segment));
 	}
 
-	/// The same fragments are part of a full batch, whose seed is known.
+	/// They replace a full batch of others, whose seed is known.
 	#[benchmark]
 	fn ready(n: Linear<1, MAX_READY>) {
-		let (_, fragments) = absent::<T>(MAX_READY);
+		let earlier = absent_alike::<T>(MAX_READY);
 		let (miner, account) = T::BenchmarkHelper::miner(CLAIMER);
-		for fragment in &fragments {
-			super::claim::<T>(&[*fragment]);
-		}
-		Pallet::<T>::do_ready(miner, &fragments);
+		earlier.iter().for_each(|fragment| drop(super::claim::<T>(&[*fragment])));
+		Pallet::<T>::do_ready(miner, &earlier);
 		assert_eq!(Batches::<T>::get(miner).map(|b| b.fragments.len() as u32), Some(MAX_READY));
+		let (_, fragments) = absent::<T>(n);
+		fragments.iter().for_each(|fragment| drop(super::claim::<T>(&[*fragment])));
 		T::BenchmarkHelper::set_time(BLOCK + 2, NOW);
-		let some = ReadyFragments::truncate_from(fragments[..n as usize].to_vec());
+		let fragments = ReadyFragments::truncate_from(fragments);
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(account), miner, BLOCK, some, None);
+		_(RawOrigin::Signed(account), miner, BLOCK, fragments.clone(), None);
 
-		assert_eq!(Batches::<T>::get(miner).map(|batch| batch.fragments.len() as u32), Some(n));
+		assert_eq!(Batches::<T>::get(miner).map(|batch| batch.fragments), Some(fragments));
 	}
 
 	#[benchmark]
@@ -241,6 +311,7 @@ mod benchmarks {
 		}
 	}
 
+	/// Each segment is found.
 	#[benchmark]
 	fn report(
 		p: Linear<{ sampling::SAMPLE }, MAX_PROOFS>,
@@ -250,11 +321,12 @@ mod benchmarks {
 		let (miner, account) = batched::<T>(&fragments, p);
 		let proofs = proofs::<T>(miner, &files, &fragments);
 		assert_eq!(proofs.len() as u32, p);
+		fragments.iter().for_each(|fragment| lost::<T>(fragment.segment));
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(account), miner, BLOCK, proofs, None);
 
-		assert_eq!(Orders::<T>::iter().count(), 0);
+		assert_eq!(Orders::<T>::iter().count() + Verdicts::<T>::iter().count(), 0);
 		Ok(())
 	}
 
@@ -287,11 +359,13 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// The holders are back, and each segment is found.
 	#[benchmark]
 	fn tidy(n: Linear<1, { T::MaxBatch::get() }>) {
 		let (_, fragments) = absent::<T>(n);
 		expired::<T>(&fragments);
 		for fragment in &fragments {
+			lost::<T>(fragment.segment);
 			T::BenchmarkHelper::set_standing(holder::<T>(*fragment), Standing::Serving);
 		}
 		let (_, account) = T::BenchmarkHelper::miner(CLAIMER);
@@ -299,7 +373,7 @@ mod benchmarks {
 		#[extrinsic_call]
 		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
 
-		assert_eq!(Orders::<T>::iter().count(), 0);
+		assert_eq!(Orders::<T>::iter().count() + Verdicts::<T>::iter().count(), 0);
 	}
 
 	#[benchmark]
@@ -315,17 +389,14 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// All others are under restoration, at miners that leave.
+	/// All others are under restoration, and the segment is found to be suspected lost.
 	#[benchmark]
 	fn open_challenged() -> Result<(), BenchmarkError> {
 		let (_, fragments) = absent::<T>(1);
 		let segment = fragments[0].segment;
 		all_restoring::<T>(segment, 64);
-		for index in 0..64 {
-			let holder = holder::<T>(FragmentId { segment, index });
-			T::BenchmarkHelper::set_standing(holder, Standing::Leaving { expelled: false });
-		}
 		Pallet::<T>::close(fragments[0])?;
+		Verdicts::<T>::remove(segment);
 
 		#[block]
 		{
@@ -333,6 +404,7 @@ mod benchmarks {
 		}
 
 		assert_eq!(Orders::<T>::get(fragments[0]).map(|o| o.cause), Some(Cause::Challenge));
+		assert!(Verdicts::<T>::contains_key(segment));
 		Ok(())
 	}
 
@@ -362,18 +434,23 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// A tick without tasks, and one that is full and stays so, as nothing is left for its tasks.
 	#[benchmark]
 	fn agenda_tick() {
 		T::BenchmarkHelper::set_time(BLOCK, NOW);
-		AgendaNext::<T>::put(NOW);
-		let mut meter = WeightMeter::with_limit(T::WeightInfo::agenda_tick());
+		AgendaNext::<T>::put(NOW - 1);
+		let task = Task::ClaimEnds(FragmentId { segment: SegmentId(7), index: 7 });
+		let tasks = vec![task; T::MaxTasks::get() as usize];
+		AgendaTasks::<T>::insert(NOW, BoundedVec::truncate_from(tasks));
+		let mut meter = WeightMeter::with_limit(T::WeightInfo::agenda_tick().saturating_mul(2));
 
 		#[block]
 		{
 			Pallet::<T>::serve_agenda(&mut meter);
 		}
 
-		assert_eq!(AgendaNext::<T>::get(), NOW + 1);
+		assert_eq!(AgendaNext::<T>::get(), NOW);
+		assert!(AgendaTasks::<T>::get(NOW).is_full());
 	}
 
 	#[benchmark]

@@ -338,8 +338,14 @@ impl Custody for World {
 #[cfg(feature = "runtime-benchmarks")]
 impl crate::BenchmarkHelper<u64> for World {
 	fn miner(seed: u32) -> (MinerId, u64) {
-		Miners::insert(MinerId(seed), Miner::default());
+		if !Miners::contains_key(MinerId(seed)) {
+			Miners::insert(MinerId(seed), Miner::default());
+		}
 		(MinerId(seed), account(seed))
+	}
+
+	fn engage_brake() {
+		Engaged::put(true);
 	}
 
 	fn set_standing(miner: MinerId, standing: Standing) {
