@@ -135,6 +135,7 @@ fn find(path: &Path, segments: u64) {
 		lazy_max: 14_400,
 		pass_every: Duration::from_secs(3600),
 		pass_pause: Duration::from_secs(60),
+		shelve_for: Duration::from_secs(900),
 	};
 	let held = (0..segments).filter(|id| segment(*id).index_of(DEAD).is_some()).count();
 	// It holds nothing itself, so everything can be a candidate, and it is responsible for all

@@ -98,6 +98,7 @@ mod tests {
 		lazy_max: 10,
 		pass_every: Duration::from_secs(60),
 		pass_pause: Duration::from_secs(6),
+		shelve_for: Duration::from_secs(60),
 	};
 
 	fn network() -> NetworkStatus {

@@ -40,7 +40,8 @@ pub struct EngineConfig {
 	/// After how many attempts a restoration is given up: an own fragment's order is opened, a
 	/// claim is given back.
 	pub attempts: u32,
-	/// How often an own fragment whose order is open is tried again all the same.
+	/// How often an own fragment whose order is open is tried again all the same, and for how long a
+	/// segment is left alone at first in which a claim came to nothing.
 	pub heal_again_after: Duration,
 	/// How often restorable fragments of others are looked for.
 	pub find_every: Duration,

@@ -60,6 +60,9 @@ pub struct FinderConfig {
 	/// How long after a pass another one begins at the earliest, when what it found is done while
 	/// a target still holds fragments.
 	pub pass_pause: Duration,
+	/// For how long a segment in which a claim came to nothing is left alone the first time; each
+	/// further time twice as long.
+	pub shelve_for: Duration,
 }
 
 /// Something to read.
@@ -211,10 +214,7 @@ struct Shelved {
 /// After how many plans of which nothing came a segment is left alone.
 const FRUITLESS: u8 = 10;
 
-/// How long a segment is left alone the first time; each further time twice as long.
-const SHELVED: Duration = Duration::from_secs(15 * 60);
-
-/// How often that doubles at most.
+/// How often the time for which a segment is left alone doubles at most.
 const SHELVED_DOUBLINGS: u32 = 7;
 
 /// How many segments are left alone at most.
@@ -702,7 +702,8 @@ impl Finder {
 		let shelved = self.shelved.entry(segment).or_default();
 		shelved.spare = spare;
 		if now >= shelved.until {
-			shelved.until = now + SHELVED * 2u32.pow(shelved.times.min(SHELVED_DOUBLINGS));
+			shelved.until =
+				now + self.config.shelve_for * 2u32.pow(shelved.times.min(SHELVED_DOUBLINGS));
 			shelved.times += 1;
 		}
 	}
@@ -766,6 +767,7 @@ mod tests {
 	use planaria_worker::planner::Budget;
 
 	const ME: MinerId = MinerId(0);
+	const SHELVED: Duration = Duration::from_secs(900);
 	const LEAVING: MinerId = MinerId(1);
 	const DEAD: MinerId = MinerId(2);
 	const CONFIG: FinderConfig = FinderConfig {
@@ -773,6 +775,7 @@ mod tests {
 		lazy_max: 100,
 		pass_every: Duration::from_secs(3600),
 		pass_pause: Duration::from_secs(60),
+		shelve_for: SHELVED,
 	};
 	const NOW: Conditions = Conditions { tick: 10, lazy_max: 100, braked: false };
 	const PLENTY: Budget = Budget { claims: 128, bytes: u64::MAX, idle: true };

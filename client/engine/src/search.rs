@@ -89,6 +89,7 @@ impl Search {
 				lazy_max: config.lazy_max,
 				pass_every: config.pass_every,
 				pass_pause: config.pass_pause,
+				shelve_for: config.heal_again_after,
 			},
 		);
 		Self {
