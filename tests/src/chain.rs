@@ -230,6 +230,11 @@ impl Network {
 		self.events_at(Node::Validator(0), from)
 	}
 
+	/// The height of the first validator's best block.
+	pub fn height(&self) -> Result<u32> {
+		self.ask(async |view| Ok(view.block().number))
+	}
+
 	/// The duty calls in all blocks.
 	pub fn duties(&self) -> Result<Vec<Duty>> {
 		let metadata = self.runtime.block_on(async {

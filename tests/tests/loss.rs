@@ -57,6 +57,7 @@ fn ensure_unreadable(network: &Network, file: &str) -> Result<()> {
 fn a_segment_is_suspected_lost_and_cleared_when_a_holder_returns() -> Result<()> {
 	NETWORK.with(|network| {
 		hurry(network)?;
+		let since = network.height()?;
 		let bytes = content(21, 4 * MIB);
 		let file = network.put(&bytes, "lean")?;
 		let held = holders(network, &file)?;
@@ -73,7 +74,7 @@ fn a_segment_is_suspected_lost_and_cleared_when_a_holder_returns() -> Result<()>
 		network.start(held[0])?;
 		until("the suspicion is cleared", || Ok(network.segments(&file)?[0].verdict.is_none()))?;
 		network.check_get(&file, &bytes)?;
-		let events = network.events(1)?;
+		let events = network.events(since)?;
 		ensure!(!events.iter().any(|event| event.name == "Restore.SegmentLost"));
 		// What the other one held is restored to the fourth, unless it is back before.
 		network.until_whole(&file)?;

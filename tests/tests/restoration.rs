@@ -51,10 +51,6 @@ fn until_claimed(network: &Network, at: u32, fragment: FragmentId) -> Result<u32
 	})
 }
 
-fn height(network: &Network) -> Result<u32> {
-	Ok(network.clock()?.height)
-}
-
 /// Nobody's claim expired, and nobody paid for a wrong proof, since that block.
 fn ensure_nobody_was_punished(network: &Network, since: u32) -> Result<()> {
 	let events = network.events(since)?;
@@ -104,7 +100,7 @@ fn a_killed_miner_whose_store_is_gone_is_marked_absent_and_what_it_held_regrows(
 			victim = victim.max((held(miner)?, miner));
 		}
 		let victim = victim.1;
-		let since = height(network)?;
+		let since = network.height()?;
 		network.kill(victim)?;
 		network.wipe(victim)?;
 		network.check_get(&file, &bytes)?;
@@ -142,7 +138,7 @@ fn kill_the_restorer(
 	for _ in 0..4 {
 		let holder = network.holders(file, 0)?[usize::from(index)].context("it has a holder")?;
 		let others: Vec<u32> = network.holders(file, 0)?.into_iter().flatten().collect();
-		let since = height(network)?;
+		let since = network.height()?;
 		network.open_order(holder, fragment)?;
 		let by = until_claimed(network, holder, fragment)?;
 		ensure!(!others.contains(&by), "a holder claimed another fragment of the segment");
@@ -288,7 +284,7 @@ fn a_liar_is_caught_and_counted_and_the_others_are_asked() -> Result<()> {
 fn of_two_who_claim_at_once_one_wins_and_nobody_is_punished() -> Result<()> {
 	NETWORK.with(|network| {
 		let bytes = content(5, MIB);
-		let since = height(network)?;
+		let since = network.height()?;
 		let mut before = Vec::new();
 		for miner in network.miners() {
 			before.push(network.miner(miner)?.collateral);
@@ -330,7 +326,7 @@ fn a_claim_that_expires_costs_and_is_claimed_by_another() -> Result<()> {
 		let holder = network.holders(&file, 0)?[0].context("it has a holder")?;
 		let period = network.clock()?.claim_period;
 		network.set_params("Restore", &[("claim_period", 12)])?;
-		let since = height(network)?;
+		let since = network.height()?;
 		network.open_order(holder, wanted)?;
 		let first = until_claimed(network, holder, wanted)?;
 		network.pause(first)?;
@@ -371,7 +367,7 @@ fn what_a_leaving_miner_takes_along_half_way_is_rebuilt_and_it_disconnects() -> 
 		// One at a time, so that there is a half of the way.
 		network.set_params("Miners", &[("max_claims", 1)])?;
 		let held = network.fragments_on_chain(LEAVER)?;
-		let since = height(network)?;
+		let since = network.height()?;
 		let totals = |name: &str| {
 			let mut sum = 0;
 			for miner in network.miners().filter(|miner| *miner != LEAVER) {
@@ -434,8 +430,8 @@ fn no_duty_call_is_accepted_twice() -> Result<()> {
 				ensure!(answer.get("error").is_some(), "{} was taken: {answer}", duty.call);
 			}
 		}
-		let from = height(network)?;
-		until("three more blocks", || Ok(height(network)? >= from + 3))?;
+		let from = network.height()?;
+		until("three more blocks", || Ok(network.height()? >= from + 3))?;
 		let now = network.duties()?;
 		for duty in &duties {
 			let times = now.iter().filter(|other| other.bytes == duty.bytes).count();

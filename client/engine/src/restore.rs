@@ -695,8 +695,11 @@ async fn decode(
 	let work = move || {
 		let siblings: Vec<Sibling<'_>> = fetched
 			.iter()
-			.map(|(index, Fetched { hash, sidecar, bytes })| {
-				Sibling { index: *index, bytes, hash: *hash, sidecar }
+			.map(|(index, Fetched { hash, sidecar, bytes })| Sibling {
+				index: *index,
+				bytes,
+				hash: *hash,
+				sidecar,
 			})
 			.collect();
 		Coder::new(spec).restore_some(&name.file_id, name.segment, &siblings, &wanted)

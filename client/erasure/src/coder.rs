@@ -8,9 +8,7 @@ use crate::{
 	RestoreError, RestoredFragment, Segments, Sibling, backend::Kernel, paths::Paths,
 	stream::SegmentReader,
 };
-use planaria_primitives::{
-	FileId, FileSpec, FragmentHash, Sidecar, SidecarError,
-};
+use planaria_primitives::{FileId, FileSpec, FragmentHash, Sidecar, SidecarError};
 use std::{
 	io::{Read, Write},
 	ops::Range,
@@ -190,9 +188,7 @@ impl Coder {
 			let place = usize::from(index);
 			let hash = hashes[place].expect("it was made; qed");
 			let sidecar = paths.sidecar(index, &hashes).expect("so was what it lacked; qed");
-			sidecar
-				.verify(id, &self.spec, segment, index, &hash)
-				.map_err(RestoreError::Sidecar)?;
+			sidecar.verify(id, &self.spec, segment, index, &hash).map_err(RestoreError::Sidecar)?;
 			let bytes = rows[place].take().unwrap_or_default();
 			restored.push(RestoredFragment { index, hash, sidecar, bytes });
 		}
@@ -216,7 +212,8 @@ impl Coder {
 		let mut hashers: Vec<_> =
 			rows.iter().map(|row| row.as_ref().map(|_| blake3::Hasher::new())).collect();
 		for column in columns(len) {
-			let place = |row: &[u8]| if row.len() == len { column.clone() } else { 0..column.len() };
+			let place =
+				|row: &[u8]| if row.len() == len { column.clone() } else { 0..column.len() };
 			let parts: Vec<_> =
 				given.iter().map(|row| row.map(|row| &row[column.clone()])).collect();
 			let mut recovered = Vec::with_capacity(missing.len());
@@ -237,7 +234,10 @@ impl Coder {
 				}
 			}
 		}
-		hashers.into_iter().map(|hasher| Some(FragmentHash(*hasher?.finalize().as_bytes()))).collect()
+		hashers
+			.into_iter()
+			.map(|hasher| Some(FragmentHash(*hasher?.finalize().as_bytes())))
+			.collect()
 	}
 
 	/// Reads a whole file and commits to it. Neither the file nor a segment's parity is ever in

@@ -359,10 +359,7 @@ fn some_fragments_are_of_the_file_or_refused() {
 	assert_eq!(of(&lies, 0), refused);
 	let mut other = hashes.to_vec();
 	other[1].0[0] ^= 1;
-	assert_eq!(
-		restore_some(&coder, id, &present, &other, &sidecars, &[0]).map(drop),
-		refused
-	);
+	assert_eq!(restore_some(&coder, id, &present, &other, &sidecars, &[0]).map(drop), refused);
 }
 
 #[test]
@@ -383,9 +380,8 @@ fn some_fragments_are_restored_as_all_are() {
 			for set in [0b000_0111, 0b111_0000, 0b010_1010, 0b111_1111] {
 				let present = choose(&fragments, set);
 				for wanted in [&[0][..], &[5, 1], &[], &[0, 1, 2, 3, 4, 5, 6], &[4]] {
-					let restored =
-						restore_some(&coder, id, &present, hashes, &sidecars, wanted)
-							.expect("all of the file");
+					let restored = restore_some(&coder, id, &present, hashes, &sidecars, wanted)
+						.expect("all of the file");
 					assert!(restored.iter().map(|made| made.index).eq(wanted.iter().copied()));
 					for made in restored {
 						let index = usize::from(made.index);

@@ -87,8 +87,11 @@ fn no_more_memory_than_promised() {
 		let siblings: Vec<_> = last
 			.iter()
 			.zip(&sidecars)
-			.map(|(&(index, bytes), sidecar)| {
-				Sibling { index, bytes, hash: segment.hashes()[usize::from(index)], sidecar }
+			.map(|(&(index, bytes), sidecar)| Sibling {
+				index,
+				bytes,
+				hash: segment.hashes()[usize::from(index)],
+				sidecar,
 			})
 			.collect();
 		let used = peak(|| coder.decode(0, &last, &mut io::sink()).expect("enough"));
