@@ -10,7 +10,7 @@ use planaria_runtime::currency::UNIT;
 use planaria_runtime_api::{MinerStanding, MinerStatus, NetworkStatus};
 use planaria_store::Usage;
 use planaria_transfer::TransferMetrics;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 metrics! {
 	/// What a miner shows, each named after what it says.
@@ -28,6 +28,9 @@ metrics! {
 		damaged: Whole "planaria_store_damaged_fragments", "Fragments with wrong bytes in the current or last self-check";
 		unreadable: Whole "planaria_store_unreadable_fragments", "Fragments that the disk could not read in the current or last self-check";
 		missing: Whole "planaria_store_missing_fragments", "Fragments that the chain assigns to this miner and that are not here";
+		suspects: Whole "planaria_store_suspect_fragments", "Fragments that the disk could not read and that are tried again";
+		check_age: Real "planaria_store_check_age_seconds", "The time since the last self-check of the whole store";
+		disk_failing: Whole "planaria_store_disk_failing", "Whether the disk cannot be relied on";
 
 		bytes_in: Total "planaria_transfer_received_bytes_total", "Fragment bytes received and verified";
 		bytes_out: Total "planaria_transfer_sent_bytes_total", "Bytes handed to the network";
@@ -91,7 +94,8 @@ impl Metrics {
 				self.store(&usage);
 			}
 			self.transfer(&miner.transfer().metrics());
-			self.engine(&miner.engine().status());
+			let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+			self.engine(&miner.engine().status(), now.as_secs());
 			let me = miner.chain().me(At::Best).await;
 			let network = miner.chain().network(At::Best).await;
 			if let (Ok(me), Ok(network)) = (me, network) {
@@ -139,7 +143,8 @@ impl Metrics {
 		self.claims.set(me.claims.into());
 	}
 
-	fn engine(&self, engine: &EngineStatus) {
+	/// `now` is in seconds since the Unix epoch.
+	fn engine(&self, engine: &EngineStatus, now: u64) {
 		let check = &engine.check;
 		self.check_running.set(check.running.into());
 		self.check_passes.raise(check.passes);
@@ -147,6 +152,9 @@ impl Metrics {
 		self.damaged.set(check.damaged);
 		self.unreadable.set(check.unreadable);
 		self.missing.set(check.missing);
+		self.suspects.set(check.suspects);
+		self.check_age.set(known(check.last.map(|last| now.saturating_sub(last.finished))));
+		self.disk_failing.set(check.alarm.is_some().into());
 
 		self.unconfirmed.set(engine.unconfirmed);
 		self.proofs.set(engine.proofs);
@@ -185,5 +193,33 @@ impl Metrics {
 		self.finder_worklist.set(finder.worklist);
 		let passed = (finder.passes > 0).then_some(finder.last_pass_millis);
 		self.finder_pass.set(known(passed) / 1000.0);
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use planaria_engine::{CheckStatus, DiskAlarm, PassStatus};
+	use substrate_prometheus_endpoint::Registry;
+
+	#[test]
+	fn the_self_check_shows_its_age_and_what_the_disk_does_not_read() {
+		let metrics = Metrics::register(&Registry::new()).expect("registered");
+		let mut status = EngineStatus::default();
+		metrics.engine(&status, 1_000);
+		assert!(metrics.check_age.get().is_nan(), "none was finished");
+		assert_eq!((metrics.suspects.get(), metrics.disk_failing.get()), (0, 0));
+		status.check = CheckStatus {
+			suspects: 3,
+			last: Some(PassStatus { began: 300, finished: 400, ..PassStatus::default() }),
+			alarm: Some(DiskAlarm { since: 900, error: "does not read".into() }),
+			..CheckStatus::default()
+		};
+		metrics.engine(&status, 1_000);
+		assert!((metrics.check_age.get() - 600.0).abs() < f64::EPSILON);
+		assert_eq!((metrics.suspects.get(), metrics.disk_failing.get()), (3, 1));
+		// The clock was set back.
+		metrics.engine(&status, 100);
+		assert!(metrics.check_age.get().abs() < f64::EPSILON);
 	}
 }
