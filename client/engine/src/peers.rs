@@ -10,9 +10,6 @@ use planaria_primitives::{FileSpec, FragmentHash, FragmentName, Sidecar};
 use planaria_transfer::{Client, Meter, PeerAddr, TransferError};
 use std::{num::NonZeroU64, ops::Range};
 
-/// How many bytes are handed on at a time.
-const PIECE: usize = 256 << 10;
-
 /// Bytes of a fragment that are to be fetched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wanted {
@@ -23,6 +20,8 @@ pub struct Wanted {
 	/// Which of its bytes: a range that begins at a multiple of
 	/// [`GROUP_LEN`](planaria_transfer::GROUP_LEN).
 	pub range: Range<u32>,
+	/// How many of them are to be handed on at a time.
+	pub piece: usize,
 }
 
 /// A fragment while it arrives.
@@ -103,14 +102,15 @@ impl Peers for Client {
 		wanted: &Wanted,
 		meter: &Meter,
 	) -> Result<Incoming, PeerError> {
-		let Wanted { name, spec, range } = wanted;
+		let Wanted { name, spec, range, piece: len } = wanted;
+		let len = (*len).min(range.len()).max(1);
 		let incoming = Self::open(self, from, name, spec, range.clone(), meter.clone()).await?;
 		let (hash, sidecar) = (incoming.hash(), incoming.sidecar().clone());
 		// After an error nothing more comes, but what came before it is handed on first.
-		let pieces = stream::unfold((incoming, None), |(mut incoming, mut end)| async move {
-			let mut piece = Vec::with_capacity(PIECE);
+		let pieces = stream::unfold((incoming, None), move |(mut incoming, mut end)| async move {
+			let mut piece = Vec::with_capacity(len);
 			incoming.waited();
-			while end.is_none() && piece.len() < PIECE {
+			while end.is_none() && piece.len() < len {
 				match incoming.append(&mut piece).await {
 					Ok(true) => {},
 					Ok(false) => end = Some(None),

@@ -41,6 +41,9 @@ use tokio::{
 	time::{Instant, sleep, timeout},
 };
 
+/// How many bytes of a copy are written at a time.
+const PIECE: usize = 256 << 10;
+
 /// How often a broken transfer goes on at the same miner.
 const RESUMES: u32 = 2;
 
@@ -397,7 +400,7 @@ impl Restorer {
 			let probe = writing.is_none() && partial.is_none() && self.leftovers;
 			let start = offset / GROUP_LEN * GROUP_LEN;
 			let range = start..if probe { len.min(GROUP_LEN) } else { len };
-			let wanted = Wanted { name, spec: task.spec, range };
+			let wanted = Wanted { name, spec: task.spec, range, piece: PIECE };
 			let mut pace = Pace::new(meter);
 			let opening = self.peers.open(from, &wanted, &pace.meter);
 			let opening = timeout(self.config.hedge_after * 2, opening);
@@ -607,11 +610,17 @@ impl Restorer {
 		meter: &Meter,
 		bytes: &mut Vec<u8>,
 	) -> Result<Fetched, PeerError> {
-		let wanted = Wanted { name: *name, spec: task.spec, range: range.clone() };
+		let wanted =
+			Wanted { name: *name, spec: task.spec, range: range.clone(), piece: range.len() };
 		let mut incoming = self.peers.open(&contact.addr, &wanted, meter).await?;
-		bytes.reserve_exact(range.len());
 		while let Some(piece) = incoming.pieces.next().await {
-			bytes.extend_from_slice(&piece?);
+			let piece = piece?;
+			if bytes.is_empty() {
+				// All of it, usually: nothing is copied.
+				*bytes = piece.into();
+			} else {
+				bytes.extend_from_slice(&piece);
+			}
 		}
 		if bytes.len() != range.end as usize {
 			let reason = "the stream ended too early".into();
