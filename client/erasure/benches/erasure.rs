@@ -6,7 +6,7 @@
 //! Prints a table, or with `--json` one object per line. Every time is the median of several runs
 //! within this process, those of a figure and of its baseline alternating.
 
-use planaria_erasure::{Coder, EncodedSegment};
+use planaria_erasure::{Coder, EncodedSegment, Sibling};
 use planaria_primitives::{
 	CHUNK_LEN, CodingParams, FileSpec, FragmentHash, FragmentProof, Hash, MAX_FRAGMENT_LEN,
 	MAX_SEGMENTS, Sidecar,
@@ -22,6 +22,7 @@ fn main() {
 	report.head();
 	encode(&report);
 	reconstruct(&report);
+	restore(&report);
 	for (n, coding) in [
 		(3, CodingParams::LEAN),
 		(12, CodingParams::STANDARD),
@@ -105,6 +106,46 @@ fn reconstruct(report: &Report) {
 		unit: "GB/s read",
 		baseline: Some(gigabytes / reference),
 		goal: Some((">= 5", value >= 5.0)),
+	});
+}
+
+/// A fragment is restored with its proof from four others, one of them that beside it. The baseline
+/// makes and hashes all of the segment.
+fn restore(report: &Report) {
+	let coding = CodingParams::STANDARD;
+	let len = coding.segment_capacity();
+	let coder = Coder::new(FileSpec::new(len, coding).expect("valid"));
+	let file = content(len);
+	let commitment = coder.commit(&file[..]).expect("as long as it says");
+	let segment = coder.encode(0, &file).expect("a whole segment");
+	let present: Vec<_> = (0..).zip(segment.fragments()).skip(1).take(4).collect();
+	let sidecars: Vec<_> = present
+		.iter()
+		.map(|(index, _)| commitment.sidecar(&segment, *index).expect("one of them"))
+		.collect();
+	let siblings: Vec<_> = present
+		.iter()
+		.zip(&sidecars)
+		.map(|(&(index, bytes), sidecar)| {
+			let hash = segment.hashes()[usize::from(index)];
+			Sibling { index, bytes, hash, sidecar }
+		})
+		.collect();
+	let ours = || {
+		black_box(coder.restore_some(commitment.id(), 0, &siblings, &[0]).expect("enough"));
+	};
+	let reference = || {
+		let all = coder.restore(commitment.id(), 0, &present, &sidecars[0]);
+		black_box(all.expect("enough"));
+	};
+	let (ours, reference) = medians(9, ours, reference);
+	let gigabytes = len as f64 / 1e9;
+	report.row(Row {
+		name: "erasure/restore-1-of-4+8",
+		value: gigabytes / ours,
+		unit: "GB/s read",
+		baseline: Some(gigabytes / reference),
+		goal: None,
 	});
 }
 
