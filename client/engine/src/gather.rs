@@ -55,7 +55,11 @@ pub(crate) async fn gather(
 		let next = timeout(look_every, fetching.next()).await;
 		running.iter_mut().for_each(|source| {
 			source.pace.look();
-			best = best.max(source.pace.speed.rate());
+			let speed = source.pace.speed;
+			let done = matches!(&next, Ok(Some((index, Ok(_)))) if *index == source.index);
+			if speed.is_telling(done, config.hedge_after) {
+				best = best.max(speed.rate());
+			}
 		});
 		match next {
 			Ok(Some((index, result))) => {

@@ -297,6 +297,12 @@ impl Speed {
 		self.bytes.saturating_mul(1000) / millis
 	}
 
+	/// Whether the rate tells how fast the source is: what was buffered on the way comes in a burst,
+	/// so one that has only begun tells nothing, unless it has delivered everything.
+	pub fn is_telling(&self, done: bool, hedge_after: Duration) -> bool {
+		done || self.elapsed >= hedge_after / 4
+	}
+
 	/// Whether a spare should join: it has not moved for `hedge_after`, or for half of that has been
 	/// four times slower than the best of the others. Where all are slow it is the own line, and
 	/// spares would only make it slower.
@@ -504,5 +510,15 @@ mod tests {
 		assert!(!speed(100, 1, 100).is_slow(4, ten));
 		assert!(speed(100, 1, 100).is_slow(5, ten));
 		assert!(!speed(4, 1, 1).is_slow(1000, ten));
+	}
+
+	#[test]
+	fn a_burst_at_the_beginning_says_nothing_of_a_source() {
+		let speed = |elapsed| Speed { elapsed, still: Duration::ZERO, bytes: 1 << 20 };
+		let ten = secs(10);
+		assert!(!speed(Duration::from_millis(10)).is_telling(false, ten));
+		assert!(speed(Duration::from_millis(10)).is_telling(true, ten));
+		assert!(!speed(secs(2)).is_telling(false, ten));
+		assert!(speed(secs(3)).is_telling(false, ten));
 	}
 }
