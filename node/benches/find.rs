@@ -33,7 +33,7 @@ use sp_core::storage::{StateVersion, Storage};
 use sp_runtime::traits::{HashingFor, Header as _};
 use std::{
 	collections::BTreeSet,
-	path::{Path, PathBuf},
+	path::Path,
 	process::Command,
 	time::{Duration, Instant},
 };
@@ -71,7 +71,7 @@ fn main() {
 	}
 }
 
-fn run(what: &str, path: &PathBuf, segments: u64) -> String {
+fn run(what: &str, path: &Path, segments: u64) -> String {
 	let output = Command::new(std::env::current_exe().expect("this program"))
 		.args([what.as_ref(), path.as_os_str()])
 		.args(["--segments", &segments.to_string()])

@@ -897,7 +897,6 @@ impl Engine {
 			read_rate: self.report.read_rate(),
 			files,
 			totals,
-			..EngineStatus::default()
 		};
 		self.publish.send_if_modified(|old| {
 			let changed = *old != status;

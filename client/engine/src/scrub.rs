@@ -619,7 +619,7 @@ impl Scrub {
 			missing: 0,
 			suspects: self.suspects.len() as u64,
 			began: Some(pass.began),
-			expected_end: self.failing.is_none().then(|| ends.as_secs()),
+			expected_end: self.failing.is_none().then_some(ends.as_secs()),
 			last: self.last.as_ref().zip(self.last_finished).map(|(pass, finished)| PassStatus {
 				began: pass.began,
 				finished,

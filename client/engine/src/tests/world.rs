@@ -911,7 +911,7 @@ impl Peers for Node {
 		if lies {
 			return failed("wrong bytes", Fault::Lied);
 		}
-		let WantedBytes { name, spec, range } = wanted;
+		let WantedBytes { name, spec, range, .. } = wanted;
 		let service = self.services.lock().expect("not poisoned").get(&miner).cloned();
 		let stored = match service {
 			Some(service) => service
