@@ -486,7 +486,8 @@ async fn a_claim_of_what_is_no_codeword_is_declined() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fragment_that_is_right_is_restored_though_another_is_no_codeword() {
-	let world = World::new(2, 3, 1);
+	// Two sets of sources, only one of which has the wrong one.
+	let world = World::new(2, 4, 1);
 	world.make_no_codeword(0, 4);
 	let name = world.claim_by_me(0, 1);
 	world.silence(MinerId(1), true);
