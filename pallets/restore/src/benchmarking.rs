@@ -134,9 +134,7 @@ fn crowd_agenda<T: Config>(now: Tick) {
 	let task = Task::BanEnds(MinerId::NOBODY, SegmentId(u64::MAX));
 	let tasks: BoundedVec<_, T::MaxTasks> =
 		BoundedVec::truncate_from(vec![task; T::MaxTasks::get() as usize]);
-	for last in
-		[now + params.claim_period, now + params.ban_period, params.countdown_ends(now)]
-	{
+	for last in [now + params.claim_period, now + params.ban_period, params.countdown_ends(now)] {
 		for tick in (last + 1..).take(MAX_SPILL as usize) {
 			AgendaTasks::<T>::insert(tick, tasks.clone());
 		}
