@@ -14,9 +14,10 @@ use crate::{
 	world::{Event, World},
 };
 use pallet_planaria_restore::Orders;
+use pallet_planaria_support::Standing;
 use planaria_engine::{
 	RestorePhase,
-	logic::{Why, siblings},
+	logic::{self as sources, Attempt, Blame, Patience, Source, Why},
 };
 use planaria_primitives::{
 	FragmentId, FragmentName, FragmentProof, MinerId, SegmentId,
@@ -175,56 +176,150 @@ impl World {
 				self.nodes[node].needs.succeeded(&name);
 				continue;
 			}
-			let source = holder(&record).filter(|holder| *holder != me);
-			let stage = if source.is_some() { Stage::Copying } else { Stage::Waiting };
+			let attempts = self.attempts(node, &record).into();
 			let job = Job {
 				record,
-				stage,
+				attempts,
+				stage: Stage::Copying { passed: false },
+				others: Vec::new(),
 				sources: Default::default(),
 				running: Default::default(),
 				got: Vec::new(),
-				wanted: 1,
-				hedge_at: u64::MAX,
-				read: 0,
+				began: self.now,
 			};
-			self.nodes[node].jobs.insert(name, job);
-			match source {
-				Some(holder) => self.fetch(node, name, holder, name.index, false),
-				None => self.rebuild_next(node),
+			let machine = &mut self.nodes[node];
+			machine.jobs.insert(name, job);
+			machine.expire_siblings(self.now, &self.config.engine);
+			// This miner may have made it for others before it claimed it.
+			match machine.siblings.remove(&id(&name)) {
+				Some(made) => self.restored(node, name, made.stored),
+				None => self.next_attempt(node, name),
 			}
 		}
 	}
 
+	/// What a miner is as a source, as the chain says.
+	fn source(&self, miner: MinerId) -> Source {
+		match self.mirror.standing(miner) {
+			Some(Standing::Serving | Standing::Suspended) => Source::Serves,
+			Some(Standing::Leaving { expelled: false }) => Source::Leaves,
+			_ => Source::Gone,
+		}
+	}
+
+	/// What to try, with what is known of everybody.
+	fn attempts(&self, node: usize, record: &FragmentRecord) -> Vec<Attempt> {
+		let (machine, now) = (&self.nodes[node], time(self.now));
+		let avoided = |miner| machine.avoided.contains(miner, now);
+		let holder = holder(record).map(|miner| (miner, self.source(miner), avoided(miner)));
+		let patience = self.patience(node, record);
+		let patient = |miner| machine.waits.is_patient(&record.name, miner, now, patience);
+		sources::attempts(record, machine.id, holder, |miner| !avoided(miner), patient)
+	}
+
+	/// How long the claim can wait for others.
+	fn patience(&self, node: usize, record: &FragmentRecord) -> Patience {
+		let machine = &self.nodes[node];
+		let claim = record.claim(record.name.index).filter(|claim| claim.by == machine.id);
+		let Some(claim) = claim else { return Patience::NONE };
+		let left = claim.deadline.saturating_sub(self.tick);
+		let share = self.config.engine.wait_share;
+		Patience::new(left, time(crate::world::SLOT), share, machine.decode)
+	}
+
+	/// Goes on to the next thing to try.
+	fn next_attempt(&mut self, node: usize, name: FragmentName) {
+		let now = self.now;
+		let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
+		match job.attempts.pop_front() {
+			Some(Attempt::Copy(from)) => {
+				job.stage = Stage::Copying { passed: false };
+				self.fetch(node, name, from, name.index);
+			},
+			Some(Attempt::Ask(from)) => {
+				job.stage = Stage::Copying { passed: true };
+				self.fetch(node, name, from, name.index);
+			},
+			Some(Attempt::Wait(on)) => self.wait(node, name, on),
+			Some(Attempt::Rebuild) => {
+				let record = job.record.clone();
+				let me = self.nodes[node].id;
+				let others = sources::wanted_by_others(&record, me, |miner| self.source(miner));
+				let machine = &self.nodes[node];
+				if !others.is_empty() && !machine.has_room_for(others.len(), &self.config.engine) {
+					let patience = self.patience(node, &record);
+					if machine.waits.is_patient(&name, me, time(now), patience) {
+						self.wait(node, name, me);
+						return;
+					}
+				}
+				if let Some(job) = self.nodes[node].jobs.get_mut(&name) {
+					job.others = others;
+					job.stage = Stage::Waiting;
+				}
+				self.rebuild_next(node);
+			},
+			None => self.failed(node, name, "nobody has it".into()),
+		}
+	}
+
+	/// The attempt is made again when another miner may have made the fragment.
+	fn wait(&mut self, node: usize, name: FragmentName, on: MinerId) {
+		let now = time(self.now);
+		let machine = &mut self.nodes[node];
+		machine.waits.wait(name, on, now);
+		machine.jobs.remove(&name);
+		machine.needs.postpone(&name, now + self.config.engine.poll_every);
+		self.set_timer(node);
+	}
+
 	/// Begins to fetch a fragment of the segment of `name` from a miner.
-	fn fetch(&mut self, node: usize, name: FragmentName, from: MinerId, index: u8, passed: bool) {
-		let source = from.0 as usize;
+	fn fetch(&mut self, node: usize, name: FragmentName, from: MinerId, index: u8) {
+		let (source, now) = (from.0 as usize, self.now);
 		let fragment = FragmentId { index, ..id(&name) };
+		let config = &self.config.engine;
 		let reached = self.nodes[node].reaches(&self.nodes[source]);
-		let has = reached && self.nodes[source].store.contains_key(&fragment);
-		let ends = if has {
-			let mut up = self.nodes[source].link;
-			let ends = net::transfer(&mut up, &mut self.nodes[node].link, self.now);
-			self.nodes[source].link = up;
-			ends
-		} else if reached {
-			self.now + ROUND_TRIP
-		} else {
-			self.now + CONNECT_TIMEOUT
-		};
-		let transfer = Transfer {
+		self.nodes[source].expire_siblings(now, config);
+		let mut transfer = Transfer {
 			from,
 			from_life: self.nodes[source].life,
 			index,
-			passed,
-			began: self.now,
-			ends,
-			flows: has,
+			began: now,
+			flows: None,
+			ends: now + if reached { ROUND_TRIP } else { CONNECT_TIMEOUT },
+			hopeless: false,
+			slow: false,
 		};
+		if reached && self.nodes[source].has(fragment) {
+			let (mut up, mut down) = (self.nodes[source].link, self.nodes[node].link);
+			let (flows, ends) = net::schedule(&up, &down, now);
+			let copies = self.nodes[node]
+				.jobs
+				.get(&name)
+				.is_some_and(|job| matches!(job.stage, Stage::Copying { .. }));
+			// A copy that crawls is broken off.
+			transfer.hopeless = copies && WEIGHT * 1000 / (ends - now) < config.least_rate;
+			if transfer.hopeless {
+				transfer.ends = now + config.hedge_after.as_millis() as u64;
+			} else {
+				net::occupy(&mut up, &mut down, now);
+				(self.nodes[source].link, self.nodes[node].link) = (up, down);
+				(transfer.flows, transfer.ends) = (Some(flows), ends);
+			}
+		}
 		self.transfers += 1;
 		let number = self.transfers;
+		let look =
+			[config.hedge_after / 2, config.hedge_after].map(|after| after.as_millis() as u64);
 		if let Some(job) = self.nodes[node].jobs.get_mut(&name) {
 			job.running.insert(number, transfer);
-			self.at(ends, Event::Transfer(node, name, number));
+			let gathering = job.stage == Stage::Gathering;
+			self.at(transfer.ends, Event::Transfer(node, name, number));
+			if gathering {
+				for after in look.into_iter().filter(|after| now + after < transfer.ends) {
+					self.at(now + after, Event::Hedge(node, name));
+				}
+			}
 		}
 	}
 
@@ -232,42 +327,51 @@ impl World {
 	pub(crate) fn transferred(&mut self, node: usize, name: FragmentName, number: u64) {
 		let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
 		let Some(transfer) = job.running.remove(&number) else { return };
+		let stage = job.stage;
+		let from = transfer.from;
 		let fragment = FragmentId { index: transfer.index, ..id(&name) };
-		let source = &self.nodes[transfer.from.0 as usize];
+		let source = &self.nodes[from.0 as usize];
 		let reached = self.nodes[node].reaches(source) && source.life == transfer.from_life;
-		let served = if reached && transfer.flows { source.serve(fragment) } else { None };
+		let flowed = transfer.flows.is_some();
+		let served =
+			(reached && flowed).then(|| self.nodes[from.0 as usize].serve(fragment)).flatten();
 		let source_name = FragmentName { index: transfer.index, ..name };
-		let right = served.filter(|stored| {
-			let right = self.codec.verify(&source_name, stored);
-			if !right {
-				self.traffic.lies += 1;
-			}
-			right
-		});
-		let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
-		let bytes = if transfer.flows { WEIGHT } else { 0 };
-		if right.is_none() {
-			self.traffic.wasted_bytes += bytes;
+		let lied = served.as_ref().is_some_and(|stored| !self.codec.verify(&source_name, stored));
+		let blame = if lied {
+			self.traffic.lies += 1;
+			Some(Blame::Lied)
+		} else if transfer.hopeless {
+			Some(Blame::Slow)
+		} else {
+			(!reached).then_some(Blame::Unreachable)
+		};
+		let now = time(self.now);
+		let machine = &mut self.nodes[node];
+		match blame {
+			Some(why) => machine.avoided.blame(from, why, now),
+			None if served.is_some() => machine.avoided.served(from),
+			None => (),
 		}
-		match (job.stage, right) {
-			(Stage::Copying, Some(stored)) => {
+		let right = served.filter(|_| !lied);
+		if right.is_none() && flowed {
+			self.traffic.wasted_bytes += WEIGHT;
+		}
+		match (stage, right) {
+			(Stage::Copying { passed: false }, Some(stored)) => {
 				self.traffic.copy_bytes += WEIGHT;
 				self.durability.copied += 1;
 				self.restored(node, name, stored);
 			},
-			(Stage::Copying | Stage::Waiting, _) => {
-				job.stage = Stage::Waiting;
-				self.rebuild_next(node);
+			(Stage::Copying { passed: true }, Some(stored)) => {
+				self.traffic.passed_bytes += WEIGHT;
+				self.durability.cooperated += 1;
+				self.restored(node, name, stored);
 			},
+			(Stage::Copying { .. }, None) => self.next_attempt(node, name),
 			(Stage::Gathering, Some(stored)) => {
-				job.read += WEIGHT;
-				if transfer.passed {
-					self.traffic.passed_bytes += WEIGHT;
-				} else {
-					self.traffic.rebuild_bytes += WEIGHT;
-				}
+				self.traffic.rebuild_bytes += WEIGHT;
+				let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
 				job.got.push((transfer.index, stored));
-				job.wanted = job.wanted.saturating_sub(1);
 				if job.got.len() == usize::from(job.record.coding.data) {
 					self.decode(node, name);
 				} else {
@@ -275,72 +379,100 @@ impl World {
 				}
 			},
 			(Stage::Gathering, None) => self.gather(node, name),
+			(Stage::Waiting, _) => (),
 		}
 	}
 
-	/// Begins to rebuild the next segment, if none is being rebuilt.
+	/// Begins to rebuild segments, as far as there is memory; one always is.
 	fn rebuild_next(&mut self, node: usize) {
-		let machine = &mut self.nodes[node];
-		if machine.jobs.values().any(|job| job.stage == Stage::Gathering) {
-			return;
-		}
-		let me = machine.id;
-		let waiting = machine.jobs.iter_mut().find(|(_, job)| job.stage == Stage::Waiting);
-		let Some((name, job)) = waiting else { return };
-		job.stage = Stage::Gathering;
-		job.sources = siblings(&job.record, me, |_| false, &mut self.rng).into();
-		job.wanted = usize::from(job.record.coding.data);
-		let name = *name;
-		self.gather(node, name);
-	}
-
-	/// Keeps as many transfers running as are wanted.
-	fn gather(&mut self, node: usize, name: FragmentName) {
 		loop {
-			let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
-			if job.running.len() >= job.wanted {
-				break;
+			let (now, config) = (self.now, &self.config.engine);
+			let machine = &self.nodes[node];
+			let memory = |job: &Job| {
+				let fragments = usize::from(job.record.coding.data) + 1 + job.others.len();
+				(fragments as u64 * WEIGHT).min(config.rebuild_memory)
+			};
+			let gathering = machine.jobs.values().filter(|job| job.stage == Stage::Gathering);
+			let used: u64 = gathering.map(memory).sum();
+			let waiting = machine.jobs.iter().find(|(_, job)| job.stage == Stage::Waiting);
+			let Some((name, job)) = waiting else { return };
+			if used > 0 && used + memory(job) > config.rebuild_memory {
+				return;
 			}
-			let Some((index, from)) = job.sources.pop_front() else { break };
-			self.fetch(node, name, from, index, false);
-		}
-		let hedge_at = self.now + self.config.engine.hedge_after.as_millis() as u64;
-		let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
-		if job.running.is_empty() {
-			let got = job.got.len();
-			self.failed(node, name, format!("only {got} fragments could be fetched"), false);
-		} else if !job.sources.is_empty() {
-			job.hedge_at = hedge_at;
-			self.at(hedge_at, Event::Hedge(node, name));
-		}
-	}
-
-	/// A slow source is joined by a spare one.
-	pub(crate) fn hedge(&mut self, node: usize, name: FragmentName) {
-		let now = self.now;
-		let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
-		if job.stage == Stage::Gathering && job.hedge_at == now {
-			job.wanted += 1;
+			let (name, bad) = (*name, |miner| machine.avoided.contains(miner, time(now)));
+			let sources = sources::siblings(&job.record, machine.id, bad, &mut self.rng);
+			if let Some(job) = self.nodes[node].jobs.get_mut(&name) {
+				job.stage = Stage::Gathering;
+				job.sources = sources.into();
+				job.began = now;
+			}
 			self.gather(node, name);
 		}
 	}
 
-	fn decode(&mut self, node: usize, name: FragmentName) {
-		let Some(job) = self.nodes[node].jobs.get(&name) else { return };
-		let restored = self.codec.restore(&name, &job.got);
-		match restored.and_then(|all| all.into_iter().nth(usize::from(name.index))) {
-			Some(stored) => self.restored(node, name, stored),
-			None => self.failed(node, name, "the others do not decode to the file".into(), true),
+	/// Keeps as many transfers running as are needed, and a spare for each slow one.
+	fn gather(&mut self, node: usize, name: FragmentName) {
+		loop {
+			let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
+			let spares = job.running.values().filter(|transfer| transfer.slow).count();
+			let needed = usize::from(job.record.coding.data) - job.got.len();
+			if job.running.len() >= needed + spares {
+				return;
+			}
+			let Some((index, from)) = job.sources.pop_front() else {
+				if job.running.is_empty() {
+					self.next_attempt(node, name);
+				}
+				return;
+			};
+			self.fetch(node, name, from, index);
 		}
+	}
+
+	/// Looks whether a source is slow.
+	pub(crate) fn hedge(&mut self, node: usize, name: FragmentName) {
+		let (now, after) = (self.now, self.config.engine.hedge_after);
+		let Some(job) = self.nodes[node].jobs.get_mut(&name) else { return };
+		if job.stage != Stage::Gathering {
+			return;
+		}
+		let best = job.running.values().map(|transfer| transfer.speed(now).rate()).max();
+		for transfer in job.running.values_mut() {
+			transfer.slow |= transfer.speed(now).is_slow(best.unwrap_or(0), after);
+		}
+		self.gather(node, name);
+	}
+
+	fn decode(&mut self, node: usize, name: FragmentName) {
+		let (now, config) = (self.now, &self.config.engine);
+		let Some(job) = self.nodes[node].jobs.get(&name) else { return };
+		let Some(all) = self.codec.restore(&name, &job.got) else {
+			// Each was verified and every file is a codeword.
+			self.violation(format!("{name} does not decode from verified fragments"));
+			return;
+		};
+		let (others, took) = (job.others.clone(), time(now - job.began));
+		let slow: Vec<MinerId> =
+			job.running.values().filter(|it| it.slow).map(|it| it.from).collect();
+		let machine = &mut self.nodes[node];
+		for miner in slow {
+			machine.avoided.blame(miner, Blame::Slow, time(now));
+		}
+		machine.decode =
+			if machine.decode.is_zero() { took } else { (machine.decode * 7 + took) / 8 };
+		for index in others {
+			let fragment = FragmentId { index, ..id(&name) };
+			machine.keep(fragment, all[usize::from(index)].clone(), now, config);
+		}
+		self.durability.rebuilt += 1;
+		self.restored(node, name, all[usize::from(name.index)].clone());
 	}
 
 	/// What a job read and does not need is wasted; the next may begin.
 	fn end_job(&mut self, node: usize, name: FragmentName) {
 		if let Some(job) = self.nodes[node].jobs.remove(&name) {
-			for transfer in job.running.values().filter(|transfer| transfer.flows) {
-				let (whole, part) =
-					((transfer.ends - transfer.began).max(1), self.now - transfer.began);
-				self.traffic.wasted_bytes += WEIGHT * part / whole;
+			for transfer in job.running.values() {
+				self.traffic.wasted_bytes += transfer.speed(self.now).bytes.min(WEIGHT);
 			}
 		}
 		self.rebuild_next(node);
@@ -370,9 +502,9 @@ impl World {
 		self.turn(node);
 	}
 
-	fn failed(&mut self, node: usize, name: FragmentName, error: String, pointless: bool) {
+	fn failed(&mut self, node: usize, name: FragmentName, error: String) {
 		let now = time(self.now);
-		self.nodes[node].needs.failed(&name, error, pointless, now);
+		self.nodes[node].needs.failed(&name, error, false, now);
 		self.end_job(node, name);
 		self.turn(node);
 	}

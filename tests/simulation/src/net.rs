@@ -38,11 +38,17 @@ fn millis(bytes: u64, rate: u64) -> u64 {
 	(bytes * 1000).div_ceil(rate.max(1))
 }
 
-/// When a transfer of a fragment that begins now is over.
-pub fn transfer(from: &mut Link, to: &mut Link, now: u64) -> u64 {
+/// When the bytes of a fragment that is asked for now begin to come, and when it is all there.
+pub fn schedule(from: &Link, to: &Link, now: u64) -> (u64, u64) {
+	let (up, down) = (millis(WEIGHT, from.up), millis(WEIGHT, to.down));
+	let over = (from.up_free.max(now) + up).max(to.down_free.max(now) + down);
+	(over - up.max(down), over + ROUND_TRIP)
+}
+
+/// Keeps both ends busy with it.
+pub fn occupy(from: &mut Link, to: &mut Link, now: u64) {
 	from.up_free = from.up_free.max(now) + millis(WEIGHT, from.up);
 	to.down_free = to.down_free.max(now) + millis(WEIGHT, to.down);
-	from.up_free.max(to.down_free) + ROUND_TRIP
 }
 
 #[cfg(test)]
@@ -52,8 +58,10 @@ mod tests {
 	#[test]
 	fn the_slower_end_counts_and_transfers_follow_each_other() {
 		let (mut fast, mut slow) = (Link::new(WEIGHT), Link::new(WEIGHT / 4));
-		assert_eq!(transfer(&mut slow, &mut fast, 0), 4_000 + ROUND_TRIP);
-		assert_eq!(transfer(&mut slow, &mut fast, 0), 8_000 + ROUND_TRIP);
-		assert_eq!(transfer(&mut fast, &mut Link::new(WEIGHT), 0), 1_000 + ROUND_TRIP);
+		assert_eq!(schedule(&slow, &fast, 0), (0, 4_000 + ROUND_TRIP));
+		occupy(&mut slow, &mut fast, 0);
+		assert_eq!(schedule(&slow, &fast, 0), (4_000, 8_000 + ROUND_TRIP));
+		assert_eq!(schedule(&fast, &Link::new(WEIGHT), 0), (0, 1_000 + ROUND_TRIP));
+		assert_eq!(schedule(&Link::new(WEIGHT), &fast, 0), (1_000, 2_000 + ROUND_TRIP));
 	}
 }

@@ -3,9 +3,14 @@
 
 //! One miner's machine: what it stores, what its engine and worker know.
 
-use crate::{content::Stored, net::Link};
-use planaria_engine::EngineConfig;
-use planaria_engine::logic::{Foreign, Needs, Retry};
+use crate::{
+	content::{Stored, WEIGHT},
+	net::Link,
+};
+use planaria_engine::{
+	EngineConfig,
+	logic::{Attempt, Avoided, Foreign, Needs, Retry, Speed, Waits},
+};
 use planaria_primitives::{
 	FragmentId, FragmentName, MinerId,
 	mailbox::{Done, ProofItem, Wanted},
@@ -47,22 +52,39 @@ pub struct Transfer {
 	pub from_life: u32,
 	/// Which fragment of the segment.
 	pub index: u8,
-	/// Whether the source is a restorer, not a holder.
-	pub passed: bool,
-	/// When it began.
+	/// When it was asked for.
 	pub began: u64,
+	/// When its bytes begin to come, if any do.
+	pub flows: Option<u64>,
 	/// When it is over.
 	pub ends: u64,
-	/// Whether bytes flow at all.
-	pub flows: bool,
+	/// Whether it is given up because it would take too long.
+	pub hopeless: bool,
+	/// Whether a spare was asked for it.
+	pub slow: bool,
+}
+
+impl Transfer {
+	/// How fast it is.
+	pub fn speed(&self, now: u64) -> Speed {
+		let bytes = match self.flows {
+			Some(from) if now > from => WEIGHT * (now - from) / (self.ends - from).max(1),
+			_ => 0,
+		};
+		let elapsed = time(now - self.began);
+		Speed { elapsed, still: if bytes == 0 { elapsed } else { Duration::ZERO }, bytes }
+	}
 }
 
 /// What a restoration is at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
-	/// The fragment comes from its holder.
-	Copying,
-	/// Another segment is being rebuilt.
+	/// The fragment comes from its holder, or from a restorer that has made it.
+	Copying {
+		/// From a restorer.
+		passed: bool,
+	},
+	/// There is no memory to rebuild another segment.
 	Waiting,
 	/// Others of the segment come from their holders.
 	Gathering,
@@ -73,20 +95,31 @@ pub enum Stage {
 pub struct Job {
 	/// What the chain said when it began.
 	pub record: FragmentRecord,
+	/// What to try next.
+	pub attempts: VecDeque<Attempt>,
 	/// What it is at.
 	pub stage: Stage,
+	/// Which other fragments are made along with this one.
+	pub others: Vec<u8>,
 	/// Whom to ask next.
 	pub sources: VecDeque<(u8, MinerId)>,
 	/// What comes.
 	pub running: BTreeMap<u64, Transfer>,
 	/// What has come.
 	pub got: Vec<(u8, Stored)>,
-	/// How many are to run at once.
-	pub wanted: usize,
-	/// When a slow source is joined by a spare one.
-	pub hedge_at: u64,
-	/// What it has read.
-	pub read: u64,
+	/// When rebuilding began.
+	pub began: u64,
+}
+
+/// A fragment made for others.
+#[derive(Clone, Debug)]
+pub struct Sibling {
+	/// What was made.
+	pub stored: Stored,
+	/// When.
+	pub since: u64,
+	/// Whether somebody has fetched it.
+	pub served: bool,
 }
 
 /// A miner's machine.
@@ -130,6 +163,14 @@ pub struct Node {
 	pub suspects: BTreeSet<FragmentId>,
 	/// Own fragments whose order was opened.
 	pub opened: BTreeSet<FragmentName>,
+	/// Whom it does not ask for a while.
+	pub avoided: Avoided,
+	/// Whom it waits for.
+	pub waits: Waits,
+	/// How long a rebuild takes.
+	pub decode: Duration,
+	/// What it made for others.
+	pub siblings: BTreeMap<FragmentId, Sibling>,
 	/// What it would restore.
 	pub found: Vec<FragmentId>,
 	/// What it planned last, to see what becomes of it.
@@ -178,6 +219,10 @@ impl Node {
 			foreign: Foreign::default(),
 			suspects: BTreeSet::new(),
 			opened: BTreeSet::new(),
+			avoided: Avoided::default(),
+			waits: Waits::default(),
+			decode: Duration::ZERO,
+			siblings: BTreeMap::new(),
 			found: Vec::new(),
 			planned: Vec::new(),
 			races: Races::default(),
@@ -207,6 +252,10 @@ impl Node {
 		self.foreign = Foreign::default();
 		self.suspects.clear();
 		self.opened.clear();
+		self.avoided = Avoided::default();
+		self.waits = Waits::default();
+		self.decode = Duration::ZERO;
+		self.siblings.clear();
 		self.found.clear();
 		self.planned.clear();
 		self.races = Races::default();
@@ -217,15 +266,48 @@ impl Node {
 		(self.link.up_free, self.link.down_free) = (0, 0);
 	}
 
+	/// Whether it has a fragment to serve.
+	pub fn has(&self, fragment: FragmentId) -> bool {
+		self.store.contains_key(&fragment) || self.siblings.contains_key(&fragment)
+	}
+
 	/// What it answers when asked for a fragment.
-	pub fn serve(&self, fragment: FragmentId) -> Option<Stored> {
-		let mut stored = self.store.get(&fragment)?.clone();
+	pub fn serve(&mut self, fragment: FragmentId) -> Option<Stored> {
+		let made = self.siblings.get_mut(&fragment).map(|sibling| {
+			sibling.served = true;
+			&sibling.stored
+		});
+		let mut stored = self.store.get(&fragment).or(made.as_deref())?.clone();
 		match self.lie {
 			None => (),
 			Some(Lie::Bytes) => stored.bytes[7] ^= 0x20,
-			Some(Lie::Sidecar) => stored.sidecar.0[40] ^= 1,
+			Some(Lie::Sidecar) => stored.sidecar.0[0] ^= 1,
 		}
 		Some(stored)
+	}
+
+	/// Whether so many fragments can be kept for others without giving up what nobody has fetched.
+	pub fn has_room_for(&self, count: usize, config: &EngineConfig) -> bool {
+		let capacity = (config.siblings_memory / WEIGHT) as usize;
+		let waiting = self.siblings.values().filter(|sibling| !sibling.served).count();
+		waiting + count.min(capacity) <= capacity
+	}
+
+	/// Keeps a fragment for others.
+	pub fn keep(&mut self, fragment: FragmentId, stored: Stored, now: u64, config: &EngineConfig) {
+		let capacity = (config.siblings_memory / WEIGHT) as usize;
+		while self.siblings.len() >= capacity {
+			let oldest = self.siblings.iter().min_by_key(|(_, it)| (!it.served, it.since));
+			let Some(oldest) = oldest.map(|(fragment, _)| *fragment) else { return };
+			self.siblings.remove(&oldest);
+		}
+		self.siblings.insert(fragment, Sibling { stored, since: now, served: false });
+	}
+
+	/// What it made for others and is too old goes.
+	pub fn expire_siblings(&mut self, now: u64, config: &EngineConfig) {
+		let age = config.siblings_age.as_millis() as u64;
+		self.siblings.retain(|_, sibling| sibling.since + age > now);
 	}
 }
 

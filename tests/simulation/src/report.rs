@@ -59,6 +59,10 @@ pub struct Durability {
 	pub restored: u64,
 	/// Of these copied from a holder that left.
 	pub copied: u64,
+	/// Fragments rebuilt by those who needed them.
+	pub rebuilt: u64,
+	/// Fragments that another restorer had made.
+	pub cooperated: u64,
 	/// Fragments healed by their own holder.
 	pub healed: u64,
 	/// Fragments still missing at the end, of segments that can be restored.
@@ -76,7 +80,7 @@ pub struct Traffic {
 	pub passed_bytes: u64,
 	/// Bytes that were read and not used: of slow, lying and dying sources.
 	pub wasted_bytes: u64,
-	/// Bytes read from surviving holders per byte rebuilt, healing included.
+	/// Bytes read from surviving holders per byte rebuilt, whoever made it; healing included.
 	pub read_per_rebuilt: f64,
 	/// Bytes read from leaving holders per byte copied.
 	pub read_per_copied: f64,
@@ -210,8 +214,9 @@ impl fmt::Display for Report {
 		)?;
 		writeln!(
 			f,
-			"  fragments   {} lost, {} restored ({} copied), {} healed by their holder",
-			d.copies_lost, d.restored, d.copied, d.healed
+			"  fragments   {} lost, {} restored, {} healed by their holder; {} copied, {} rebuilt, {} \
+			 had from another restorer",
+			d.copies_lost, d.restored, d.healed, d.copied, d.rebuilt, d.cooperated
 		)?;
 		writeln!(
 			f,

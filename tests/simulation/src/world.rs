@@ -106,6 +106,8 @@ pub struct World {
 	chores: Vec<Chore>,
 	pub(crate) transfers: u64,
 	pub(crate) claim_period: u32,
+	/// The best block's tick.
+	pub(crate) tick: u32,
 	/// Restored and not kept, in a sabotaged run.
 	pub(crate) forgotten: BTreeSet<(usize, FragmentId)>,
 }
@@ -178,6 +180,7 @@ impl World {
 			chores: Vec::new(),
 			transfers: 0,
 			claim_period: Chain::restore_params().claim_period,
+			tick: 0,
 			forgotten: BTreeSet::new(),
 			config,
 		};
@@ -323,6 +326,7 @@ impl World {
 			self.now = slot;
 			let block = self.chain.next_block();
 			self.usage.blocks += 1;
+			self.tick = self.chain.best(pallet_planaria_clock::Now::<Runtime>::get);
 			self.take_in(block);
 			self.keep_house();
 			self.find_work();
@@ -875,10 +879,9 @@ impl World {
 	fn report(mut self, wall_secs: f64) -> Report {
 		let share = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
 		let lost = self.truth.lost_copies * WEIGHT;
-		let rebuilt = (self.durability.restored
-			- self.durability.copied.min(self.durability.restored)
-			+ self.durability.healed)
-			* WEIGHT;
+		// What one decode made for several miners counts for all of them.
+		let d = &self.durability;
+		let rebuilt = (d.rebuilt + d.cooperated) * WEIGHT;
 		let t = &mut self.traffic;
 		t.read_per_rebuilt = share(t.rebuild_bytes, rebuilt);
 		t.read_per_copied = share(t.copy_bytes, self.durability.copied * WEIGHT);
