@@ -111,6 +111,17 @@ pub fn is_responsible(class: u8, me: MinerId, miners: u32, doublings: u32) -> bo
 	hash * u128::from(miners) < u128::from(cover) << 64
 }
 
+/// How many of the miners that know of a fragment try for it at the same time.
+const TRIES: u32 = 8;
+
+/// Whether a miner tries for a fragment in the turn that `seed` is of, where `finders` miners know
+/// of it: about eight of them do, others in the next turn. So few races are lost, and paid for,
+/// even where there is less to restore than there are miners.
+pub fn tries_for(fragment: FragmentId, finders: u32, seed: u64) -> bool {
+	let about = fragment.segment.0.wrapping_mul(64).wrapping_add(fragment.index.into());
+	finders <= TRIES || splitmix(seed ^ splitmix(about)) % u64::from(finders) < u64::from(TRIES)
+}
+
 /// A pass over the classes this miner is responsible for.
 #[derive(Clone, Debug)]
 struct Pass {
@@ -588,7 +599,16 @@ impl Finder {
 			};
 			self.shelved.get(&id).is_some_and(same) && !is_vacated(vacated, id)
 		};
-		for candidate in candidates.filter(|candidate| !shelved(candidate)) {
+		// All know the orders and what those hold that say so.
+		let cover = COVER.checked_shl(self.doublings().min(32)).unwrap_or(u64::MAX);
+		let cover = self.serving.min(u32::try_from(cover).unwrap_or(u32::MAX));
+		let tries = |candidate: &Candidate| {
+			let known_to_all = candidate.ordered || candidate.way == Way::Copy;
+			let finders = if known_to_all { self.serving } else { cover };
+			is_vacated(vacated, candidate.fragment.segment)
+				|| tries_for(candidate.fragment, finders, seed)
+		};
+		for candidate in candidates.filter(|candidate| !shelved(candidate) && tries(candidate)) {
 			best.push(candidate);
 			if best.len() >= 4 * MAX_CANDIDATES {
 				planner::keep_best(&mut best, MAX_CANDIDATES, seed);

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use codec::Encode;
 use frame_support::{
 	dispatch::{DispatchClass, GetDispatchInfo},
-	traits::{Hooks, OnPoll},
+	traits::{GetCallMetadata, Hooks, OnPoll},
 	weights::{Weight, WeightMeter},
 };
 use frame_system::RawOrigin;
@@ -150,7 +150,7 @@ impl Chain {
 	pub fn begin_fork(&mut self) {
 		if self.fork.is_none() {
 			self.fork = Some(Fork { height: self.height, parent: self.parent });
-			self.state.begin();
+			self.state.fork();
 		}
 	}
 
@@ -158,7 +158,7 @@ impl Chain {
 	/// Whatever the losing one contained is forgotten, too: it was anchored to it.
 	pub fn end_fork(&mut self) -> Vec<Block> {
 		let Some(fork) = self.fork.take() else { return Vec::new() };
-		self.state.roll_back();
+		self.state.end_fork();
 		let blocks = self.height - fork.height;
 		(self.height, self.parent) = (fork.height, fork.parent);
 		(0..blocks).map(|_| self.build(false)).collect()
@@ -187,9 +187,12 @@ impl Chain {
 	/// Does something to the state that no transaction does, between two blocks of the setup.
 	pub fn apply(&mut self, signer: AccountId, call: impl Into<RuntimeCall>) -> Result<()> {
 		let call = call.into();
-		let name = format!("{call:?}");
+		let metadata = call.get_call_metadata();
 		let result = self.state.run(|| call.dispatch(RuntimeOrigin::signed(signer)));
-		result.map(drop).map_err(|error| anyhow!("{:?}", error.error)).with_context(|| name)
+		result
+			.map(drop)
+			.map_err(|error| anyhow!("{:?}", error.error))
+			.with_context(|| format!("{}.{}", metadata.pallet_name, metadata.function_name))
 	}
 
 	fn build(&mut self, with_pool: bool) -> Block {
@@ -282,7 +285,7 @@ fn include(
 			None => RawOrigin::Authorized.into(),
 		};
 		let call = {
-			let names = frame_support::traits::GetCallMetadata::get_call_metadata(&tx.call);
+			let names = tx.call.get_call_metadata();
 			(names.pallet_name, names.function_name)
 		};
 		let result = tx.call.dispatch(origin);

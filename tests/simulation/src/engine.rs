@@ -7,34 +7,29 @@
 use crate::{
 	config::Sabotage,
 	content::{Stored, WEIGHT},
-	mirror::CLASSES,
 	net::{self, CONNECT_TIMEOUT, ROUND_TRIP},
 	node::{Job, Presence, Stage, Transfer, time},
 	truth::Cause,
 	world::{Event, World},
 };
 use pallet_planaria_restore::Orders;
-use pallet_planaria_support::Standing;
+use pallet_planaria_support::{Clock as _, Fragments as _, Standing};
 use planaria_engine::{
 	RestorePhase,
-	logic::{self as sources, Attempt, Blame, Patience, Source, Why},
+	logic::{self as sources, Attempt, Blame, Patience, Source, Why, is_responsible, tries_for},
 };
 use planaria_primitives::{
-	FragmentId, FragmentName, FragmentProof, MinerId, SegmentId,
+	FragmentId, FragmentName, FragmentProof, MinerId, Segment, SegmentId,
 	mailbox::{Done, Healed, Job as Wish, JobKind, MAX_LISTED, ProofItem},
 	sampling,
-	segment::bit,
 };
-use planaria_runtime::{Runtime, queries};
+use planaria_runtime::{Clock, Files, Runtime, queries};
 use planaria_runtime_api::{FileLife, FragmentRecord};
 use planaria_worker::planner::{self, Budget, Candidate};
 use std::collections::BTreeSet;
 
-/// How many orders and fragments one pass of a finder looks at.
-const MAX_CANDIDATES: usize = 1024;
-
-/// On average so many miners look after each class.
-const WATCHERS: u64 = 40;
+/// How many candidates a plan is made of, as in the engine.
+const MAX_CANDIDATES: usize = 8 * MAX_LISTED;
 
 fn id(name: &FragmentName) -> FragmentId {
 	FragmentId { segment: SegmentId(name.file.0), index: name.index }
@@ -54,15 +49,43 @@ fn record(fragment: FragmentId) -> Option<FragmentRecord> {
 	queries::records(vec![fragment]).pop().flatten()
 }
 
-/// Whether a miner looks after a class, when the oldest target has waited `waited` times the
-/// patience of the lazy.
-fn looks_after(miner: MinerId, class: usize, miners: usize, doublings: u32) -> bool {
-	let mut hasher = blake3::Hasher::new();
-	hasher.update(&[u8::try_from(class).expect("256 classes; qed")]).update(&miner.0.to_le_bytes());
-	let hash = hasher.finalize();
-	let number = u32::from_le_bytes(hash.as_bytes()[..4].try_into().expect("four bytes; qed"));
-	let share = (WATCHERS << doublings.min(16)) << 32;
-	u64::from(number) * (miners.max(1) as u64) < share
+/// Whose a fragment is.
+struct Assignment {
+	alive: bool,
+	holder: Option<MinerId>,
+	confirmed: bool,
+	restoring: bool,
+	claimed_by: Option<MinerId>,
+}
+
+impl Assignment {
+	fn new(fragment: FragmentId, segment: &Segment, alive: bool) -> Self {
+		Self {
+			alive,
+			holder: segment.holder(fragment.index),
+			confirmed: segment.is_confirmed(fragment.index),
+			restoring: segment.is_restoring(fragment.index),
+			claimed_by: None,
+		}
+	}
+
+	/// With the claim of the order. To be run on the chain's state.
+	fn with_claim(self, fragment: FragmentId) -> Self {
+		if !self.restoring {
+			return self;
+		}
+		let claim = Orders::<Runtime>::get(fragment).and_then(|order| order.state.claim());
+		let live = claim.filter(|(_, deadline)| Clock::now() <= *deadline);
+		Self { claimed_by: live.map(|(by, _)| by), ..self }
+	}
+
+	fn is_held_by(&self, me: MinerId) -> bool {
+		self.alive && self.holder == Some(me)
+	}
+
+	fn is_to(&self, me: MinerId) -> bool {
+		self.alive && (self.holder == Some(me) || self.claimed_by == Some(me))
+	}
 }
 
 impl World {
@@ -149,8 +172,8 @@ impl World {
 			.take(MAX_LISTED)
 			.collect();
 		for name in over {
-			let record = self.chain.finalized(|| record(id(&name)));
-			if record.is_none_or(|record| record.claimed_by() != Some(me)) {
+			let assigned = self.finalized_assignment(id(&name));
+			if assigned.is_none_or(|assigned| assigned.claimed_by != Some(me)) {
 				let machine = &mut self.nodes[node];
 				machine.needs.remove(&name);
 				machine.jobs.remove(&name);
@@ -159,6 +182,25 @@ impl World {
 				}
 			}
 		}
+	}
+
+	/// Whose a fragment is on the best block.
+	fn assignment(&mut self, fragment: FragmentId) -> Option<Assignment> {
+		let (segment, alive) = self.mirror.known(fragment.segment)?;
+		let assigned = Assignment::new(fragment, segment, alive);
+		Some(self.chain.best(|| assigned.with_claim(fragment)))
+	}
+
+	/// Whose a fragment is on the last finalized block.
+	fn finalized_assignment(&mut self, fragment: FragmentId) -> Option<Assignment> {
+		if !self.chain.is_forked() {
+			return self.assignment(fragment);
+		}
+		self.chain.finalized(|| {
+			let info = Files::get(fragment.segment)?;
+			let assigned = Assignment::new(fragment, &info.segment, info.state.is_alive());
+			Some(assigned.with_claim(fragment))
+		})
 	}
 
 	/// Starts what has to be restored and is due.
@@ -515,16 +557,13 @@ impl World {
 		let me = self.nodes[node].id;
 		let mut foreign = Vec::new();
 		for fragment in self.nodes[node].suspects.clone() {
-			let best = self.chain.best(|| record(fragment));
-			let mine = best.as_ref().is_some_and(|record| is_assigned(record, me));
+			let best = self.assignment(fragment);
+			let mine = best.as_ref().is_some_and(|assigned| assigned.is_to(me));
 			let stored = self.nodes[node].store.contains_key(&fragment);
 			let name = self.name(fragment);
 			if !stored {
-				let owned = best.as_ref().is_some_and(|record| {
-					holder(record) == Some(me)
-						&& record.confirmed & bit(fragment.index) != 0
-						&& matches!(record.state, FileLife::Pending | FileLife::Active)
-				});
+				let owned =
+					best.is_some_and(|assigned| assigned.is_held_by(me) && assigned.confirmed);
 				if owned {
 					self.nodes[node].needs.need(name, Why::Own, time(self.now));
 				}
@@ -534,8 +573,8 @@ impl World {
 			} else if self.config.sabotage == Some(Sabotage::HastyDiscard) {
 				self.give_up(node, fragment);
 			} else {
-				let finalized = self.chain.finalized(|| record(fragment));
-				if finalized.is_none_or(|record| !is_assigned(&record, me)) {
+				let finalized = self.finalized_assignment(fragment);
+				if finalized.is_none_or(|assigned| !assigned.is_to(me)) {
 					foreign.push(name);
 				}
 			}
@@ -552,9 +591,9 @@ impl World {
 		let me = self.nodes[node].id;
 		for name in self.nodes[node].foreign.due(now, grace, MAX_LISTED) {
 			let fragment = id(&name);
-			let finalized = self.chain.finalized(|| record(fragment));
+			let finalized = self.finalized_assignment(fragment);
 			self.nodes[node].foreign.remove(&name);
-			if finalized.is_some_and(|record| is_assigned(&record, me)) {
+			if finalized.is_some_and(|assigned| assigned.is_to(me)) {
 				continue;
 			}
 			self.give_up(node, fragment);
@@ -587,12 +626,12 @@ impl World {
 			.collect();
 		for (name, why, phase) in needs {
 			let fragment = id(&name);
-			let Some(record) = self.chain.best(|| record(fragment)) else { continue };
-			let claimed = record.claimed_by() == Some(me);
+			let Some(assigned) = self.assignment(fragment) else { continue };
+			let claimed = assigned.claimed_by == Some(me);
 			let list = match (why, phase) {
 				(Why::Claimed { .. }, RestorePhase::Durable) if claimed => &mut done.restored,
 				(Why::Claimed { .. }, RestorePhase::GivenUp) if claimed => &mut done.hopeless,
-				(Why::Own, RestorePhase::GivenUp) if holder(&record) == Some(me) => {
+				(Why::Own, RestorePhase::GivenUp) if assigned.holder == Some(me) => {
 					self.nodes[node].opened.insert(name);
 					&mut done.broken
 				},
@@ -619,17 +658,17 @@ impl World {
 			.collect();
 		for name in whole {
 			let fragment = id(&name);
-			let (record, seed) = self.chain.best(|| (record(fragment), queries::beacon(at)));
-			let open = record.filter(|record| {
-				holder(record) == Some(me) && record.restoring & bit(name.index) != 0
-			});
-			let Some(record) = open else {
+			let open = self
+				.assignment(fragment)
+				.filter(|assigned| assigned.holder == Some(me) && assigned.restoring);
+			let Some(assigned) = open else {
 				self.nodes[node].opened.remove(&name);
 				continue;
 			};
-			if record.claimed_by().is_some() || done.healed.len() == Done::MAX_HEALED {
+			if assigned.claimed_by.is_some() || done.healed.len() == Done::MAX_HEALED {
 				continue;
 			}
+			let seed = self.chain.best(|| queries::beacon(at));
 			let (Some(seed), Some(stored)) = (seed, self.nodes[node].store.get(&fragment)) else {
 				continue;
 			};
@@ -653,7 +692,7 @@ impl World {
 			}
 			return;
 		}
-		let serving = self.mirror.serving();
+		let serving = u32::try_from(self.mirror.serving()).unwrap_or(u32::MAX);
 		for node in 0..self.nodes.len() {
 			let machine = &self.nodes[node];
 			if machine.is_connected() && machine.find_at <= self.now {
@@ -682,21 +721,27 @@ impl World {
 		self.nodes[node].races.note(won, lost);
 	}
 
-	fn find(&mut self, node: usize, serving: usize) {
+	fn find(&mut self, node: usize, serving: u32) {
 		self.review(node);
 		let every = self.config.engine.find_every.as_millis() as u64;
 		let machine = &mut self.nodes[node];
 		machine.find_at = self.now + every;
 		machine.turns += 1;
+		let found = self.plan(node, serving);
+		self.nodes[node].planned = found.clone();
+		if self.nodes[node].found != found {
+			self.nodes[node].found = found;
+			self.turn(node);
+		}
+	}
+
+	fn plan(&mut self, node: usize, serving: u32) -> Vec<FragmentId> {
+		let machine = &mut self.nodes[node];
 		let me = machine.id;
 		if !self.mirror.standing(me).is_some_and(|standing| standing.takes_data()) {
-			return;
+			return Vec::new();
 		}
-		let claims = machine.needs.claims();
-		let room = self.config.engine.max_claims.saturating_sub(claims);
-		if room == 0 {
-			return;
-		}
+		let room = self.config.engine.max_claims.saturating_sub(machine.needs.claims());
 		let committed = machine
 			.needs
 			.iter()
@@ -706,28 +751,32 @@ impl World {
 		let period = u64::from(self.claim_period) * crate::world::SLOT;
 		let rate = machine.link.down;
 		let budget = Budget::new(room.min(machine.races.window()), rate, period, committed);
+		if budget.claims == 0 || (budget.bytes < WEIGHT && !budget.idle) {
+			return Vec::new();
+		}
+		if machine.classes.0 != serving {
+			let classes = (0..=u8::MAX).filter(|class| is_responsible(*class, me, serving, 0));
+			machine.classes = (serving, classes.collect());
+		}
 		let seed = planner::seed(me, machine.turns);
-		let start =
-			FragmentId { segment: SegmentId(seed % u64::from(self.config.segments)), index: 0 };
 		let taken: BTreeSet<u64> = machine.needs.iter().map(|(name, _)| name.file.0).collect();
-		let mine = |candidate: &&Candidate| {
+		let is_new = |candidate: &&Candidate| {
 			let id = candidate.fragment.segment;
 			let segment = self.mirror.segment(id);
 			!taken.contains(&id.0) && segment.is_some_and(|segment| segment.index_of(me).is_none())
 		};
+		let tries = |finders: u32| {
+			move |candidate: &&Candidate| tries_for(candidate.fragment, finders, seed)
+		};
+		let classes = &machine.classes.1;
+		let held = classes.iter().flat_map(|class| self.mirror.held(usize::from(*class)));
+		// A class is known to so many on average.
+		let finders = serving * classes.len() as u32 / 256;
+		let orders = self.mirror.orders().filter(tries(serving));
 		let mut candidates: Vec<Candidate> =
-			self.mirror.orders(start).take(MAX_CANDIDATES).filter(mine).copied().collect();
-		for class in 0..CLASSES {
-			if looks_after(me, class, serving, 0) {
-				candidates.extend(self.mirror.held(class).filter(mine).copied());
-			}
-		}
-		let found = planner::plan(candidates, budget, seed);
-		self.nodes[node].planned = found.clone();
-		if self.nodes[node].found != found {
-			self.nodes[node].found = found;
-			self.turn(node);
-		}
+			orders.chain(held.filter(tries(finders))).filter(is_new).copied().collect();
+		planner::keep_best(&mut candidates, MAX_CANDIDATES, seed);
+		planner::plan(candidates, budget, seed)
 	}
 
 	/// What was restored but not kept is gone once it was reported. Only in sabotaged runs.

@@ -23,6 +23,8 @@ pub struct Mirror {
 	len: u32,
 	lazy_max: Tick,
 	segments: Vec<Option<Segment>>,
+	/// Whose file can still be confirmed and restored.
+	alive: Vec<bool>,
 	standings: Vec<Option<(Standing, Tick)>>,
 	/// Unclaimed orders.
 	orders: BTreeMap<FragmentId, Candidate>,
@@ -46,6 +48,7 @@ impl Mirror {
 			len,
 			lazy_max,
 			segments: Vec::new(),
+			alive: Vec::new(),
 			standings: Vec::new(),
 			orders: BTreeMap::new(),
 			void: BTreeSet::new(),
@@ -67,6 +70,12 @@ impl Mirror {
 		self.segments.get(usize::try_from(id.0).ok()?)?.as_ref()
 	}
 
+	/// A segment, and whether its file can still be confirmed and restored.
+	pub fn known(&self, id: SegmentId) -> Option<(&Segment, bool)> {
+		let place = usize::try_from(id.0).ok()?;
+		Some((self.segments.get(place)?.as_ref()?, *self.alive.get(place)?))
+	}
+
 	/// All segments.
 	pub fn segments(&self) -> impl Iterator<Item = (SegmentId, &Segment)> {
 		(0..)
@@ -84,9 +93,9 @@ impl Mirror {
 		self.standings.iter().flatten().filter(|(standing, _)| standing.takes_data()).count()
 	}
 
-	/// The unclaimed orders, from `from` on and round.
-	pub fn orders(&self, from: FragmentId) -> impl Iterator<Item = &Candidate> {
-		self.orders.range(from..).chain(self.orders.range(..from)).map(|(_, candidate)| candidate)
+	/// The unclaimed orders.
+	pub fn orders(&self) -> impl Iterator<Item = &Candidate> {
+		self.orders.values()
 	}
 
 	/// The orders that anybody may tidy up, because their holder came back.
@@ -104,7 +113,21 @@ impl Mirror {
 		self.held[class].values()
 	}
 
-	/// Everything that `miner` is assigned.
+	/// Everything that each of `miners` miners is assigned, in order.
+	pub fn all_assigned(&self, miners: usize) -> Vec<Vec<FragmentId>> {
+		let mut assigned = vec![Vec::new(); miners];
+		for (segment, record) in self.segments() {
+			for index in 0..record.fragments() {
+				let holder = record.holder(index).map(|holder| holder.0 as usize);
+				if let Some(list) = holder.and_then(|holder| assigned.get_mut(holder)) {
+					list.push(FragmentId { segment, index });
+				}
+			}
+		}
+		assigned
+	}
+
+	/// Everything that `miner` is assigned, in order.
 	pub fn assigned(&self, miner: MinerId) -> Vec<FragmentId> {
 		self.segments()
 			.filter_map(|(segment, record)| {
@@ -174,6 +197,7 @@ impl Mirror {
 		let place = usize::try_from(id.0).expect("few segments; qed");
 		if self.segments.len() <= place {
 			self.segments.resize(place + 1, None);
+			self.alive.resize(place + 1, false);
 		}
 		let record = Segments::<Runtime>::get(id);
 		let class = place % CLASSES;
@@ -186,11 +210,22 @@ impl Mirror {
 		self.misjudged.remove(&id);
 		let info =
 			record.as_ref().and_then(|_| Files::get(id)).filter(|info| info.state.is_alive());
+		self.alive[place] = info.is_some();
 		if let (Some(segment), Some(info)) = (&record, info) {
 			let spare = Restore::spare(id, &info);
 			if spare < 0 && Restore::is_misjudged(id) {
 				self.misjudged.insert(id);
 			}
+			let standing_of = |index| {
+				let holder: Option<MinerId> = segment.holder(index);
+				holder.and_then(|holder| *self.standings.get(holder.0 as usize)?)
+			};
+			let way = |index| match standing_of(index) {
+				Some((Standing::Leaving { expelled: false }, _)) => Way::Copy,
+				_ => Way::Rebuild,
+			};
+			let rebuilding = (0..segment.fragments())
+				.any(|index| segment.is_restoring(index) && way(index) == Way::Rebuild);
 			let candidate = |index, way, since, ordered| Candidate {
 				fragment: FragmentId { segment: id, index },
 				len: self.len,
@@ -199,19 +234,14 @@ impl Mirror {
 				spare,
 				way,
 				since,
-				under_way: segment.restoring != 0,
+				under_way: rebuilding,
 				ordered,
 				disputed: false,
 			};
 			let braked = is_braked() && spare > BRAKED_SPARE;
-			let way = |standing| match standing {
-				Some(Standing::Leaving { expelled: false }) => Way::Copy,
-				_ => Way::Rebuild,
-			};
 			for index in (0..segment.fragments()).filter(|index| segment.is_confirmed(*index)) {
-				let holder = segment.holder(index);
-				let standing = holder.and_then(|holder| *self.standings.get(holder.0 as usize)?);
-				let way = way(standing.map(|(standing, _)| standing));
+				let standing = standing_of(index);
+				let way = way(index);
 				let fragment = FragmentId { segment: id, index };
 				if segment.is_restoring(index) {
 					let Some(order) = Orders::<Runtime>::get(fragment) else { continue };
@@ -246,7 +276,10 @@ impl Mirror {
 		let mut touched = BTreeSet::new();
 		fresh.refresh_miners(&Miners::<Runtime>::iter_keys().collect(), &mut touched);
 		fresh.refresh(&Segments::<Runtime>::iter_keys().collect());
-		anyhow::ensure!(fresh.segments().eq(self.segments()), "a segment changed unnoticed");
+		anyhow::ensure!(
+			fresh.segments().eq(self.segments()) && fresh.alive == self.alive,
+			"a segment changed unnoticed"
+		);
 		let standings =
 			|mirror: &Self| mirror.standings.iter().flatten().copied().collect::<Vec<_>>();
 		anyhow::ensure!(

@@ -175,6 +175,8 @@ pub struct Node {
 	pub found: Vec<FragmentId>,
 	/// What it planned last, to see what becomes of it.
 	pub planned: Vec<FragmentId>,
+	/// For how many serving miners these classes are the ones it is responsible for.
+	pub classes: (u32, Vec<u8>),
 	/// How its claims went.
 	pub races: Races,
 	/// What it restores.
@@ -225,6 +227,7 @@ impl Node {
 			siblings: BTreeMap::new(),
 			found: Vec::new(),
 			planned: Vec::new(),
+			classes: (0, Vec::new()),
 			races: Races::default(),
 			jobs: BTreeMap::new(),
 			find_at: 0,

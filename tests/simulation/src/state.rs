@@ -3,30 +3,41 @@
 
 //! The chain's state in memory, without a trie.
 //!
-//! Two maps: the first 32 bytes of a key are pallet and item, or a value's whole key. An undo log
-//! per open transaction makes rolling back cheap, and lets what a transaction began from be read
-//! while it is open: on a fork the outermost transaction is the losing branch, and what it began
-//! from is the finalized state.
+//! Values are found by hash; keys are ordered within their first 32 bytes, which are pallet and
+//! item, or a value's whole key. An undo log per open transaction makes rolling back cheap. On a
+//! fork what each changed value was before is kept, too: that is the finalized state, which can be
+//! read while the losing branch grows.
 
 use codec::{Compact, Decode, Encode};
 use sp_externalities::{Error, Extension, ExtensionStore, Externalities, MultiRemovalResults};
 use sp_storage::{ChildInfo, StateVersion, Storage, TrackedStorageKey};
 use std::{
 	any::{Any, TypeId},
-	collections::BTreeMap,
+	collections::{BTreeMap, BTreeSet, HashMap},
 	ops::Bound::{Excluded, Unbounded},
 };
 
 const PREFIX: usize = 32;
 
-/// What a value was before it was changed.
-type Undo = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+/// How a change is undone.
+#[derive(Debug)]
+enum Undo {
+	/// By the value there was.
+	Value(Vec<u8>, Option<Vec<u8>>),
+	/// By taking off what was appended: the list's length and its bytes' were these.
+	Append { key: Vec<u8>, items: u32, len: usize },
+}
 
 /// Keys and values.
 #[derive(Debug, Default)]
 pub struct State {
-	items: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, Vec<u8>>>,
-	undo: Vec<Undo>,
+	values: HashMap<Vec<u8>, Vec<u8>>,
+	keys: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
+	undo: Vec<Vec<Undo>>,
+	/// What was changed since the fork began.
+	base: Option<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+	/// The state where the fork began is looked at.
+	on_base: bool,
 }
 
 fn split(key: &[u8]) -> (&[u8], &[u8]) {
@@ -48,83 +59,121 @@ impl State {
 		sp_externalities::set_and_run_with_externalities(self, f)
 	}
 
-	/// Runs `f` on the state as it was when the only open transaction began; what `f` changes is
-	/// forgotten.
+	/// Runs `f`, which only reads, on the state where the fork began, if there is one.
 	pub fn run_on_base<R>(&mut self, f: impl FnOnce() -> R) -> R {
-		assert!(self.undo.len() <= 1, "only between calls");
-		let Some(changes) = self.undo.pop() else { return self.run(f) };
-		let mut first: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
-		for (key, value) in &changes {
-			first.entry(key.clone()).or_insert_with(|| value.clone());
-		}
-		let swap = |state: &mut Self, values: BTreeMap<Vec<u8>, Option<Vec<u8>>>| {
-			values
-				.into_iter()
-				.map(|(key, value)| {
-					let old = state.replace(&key, value);
-					(key, old)
-				})
-				.collect::<BTreeMap<_, _>>()
-		};
-		let now = swap(self, first);
-		self.begin();
+		self.on_base = self.base.is_some();
 		let result = self.run(f);
-		self.roll_back();
-		swap(self, now);
-		self.undo.push(changes);
+		self.on_base = false;
 		result
 	}
 
-	/// Opens a transaction.
-	pub fn begin(&mut self) {
-		self.undo.push(Undo::new());
+	/// From here on the state can be taken back.
+	pub fn fork(&mut self) {
+		assert!(self.undo.is_empty() && self.base.is_none(), "only between calls, and only once");
+		self.base = Some(BTreeMap::new());
+	}
+
+	/// The state is what it was when the fork began.
+	pub fn end_fork(&mut self) {
+		for (key, value) in self.base.take().unwrap_or_default() {
+			self.replace(&key, value);
+		}
+	}
+
+	fn begin(&mut self) {
+		self.undo.push(Vec::new());
 	}
 
 	/// Undoes all that happened since the last transaction was opened.
-	pub fn roll_back(&mut self) -> bool {
+	fn roll_back(&mut self) -> bool {
 		let Some(changes) = self.undo.pop() else { return false };
-		for (key, value) in changes.into_iter().rev() {
-			self.replace(&key, value);
+		for change in changes.into_iter().rev() {
+			match change {
+				Undo::Value(key, value) => {
+					self.replace(&key, value);
+				},
+				Undo::Append { key, items, len } => {
+					let value = self.values.get_mut(&key).expect("was appended to; qed");
+					value.truncate(len);
+					let count = Compact(items).encode();
+					value[..count.len()].copy_from_slice(&count);
+				},
+			}
 		}
 		true
 	}
 
 	fn get(&self, key: &[u8]) -> Option<&Vec<u8>> {
-		let (prefix, rest) = split(key);
-		self.items.get(prefix)?.get(rest)
+		match self.base.as_ref().filter(|_| self.on_base).and_then(|base| base.get(key)) {
+			Some(old) => old.as_ref(),
+			None => self.values.get(key),
+		}
 	}
 
 	fn replace(&mut self, key: &[u8], value: Option<Vec<u8>>) -> Option<Vec<u8>> {
 		let (prefix, rest) = split(key);
 		match value {
 			Some(value) => {
-				if let Some(item) = self.items.get_mut(prefix) {
-					return item.insert(rest.to_vec(), value);
+				if let Some(old) = self.values.get_mut(key) {
+					return Some(std::mem::replace(old, value));
 				}
-				self.items.entry(prefix.to_vec()).or_default().insert(rest.to_vec(), value)
+				self.values.insert(key.to_vec(), value);
+				match self.keys.get_mut(prefix) {
+					Some(keys) => keys.insert(rest.to_vec()),
+					None => self.keys.entry(prefix.to_vec()).or_default().insert(rest.to_vec()),
+				};
+				None
 			},
-			None => self.items.get_mut(prefix)?.remove(rest),
+			None => {
+				let old = self.values.remove(key)?;
+				self.keys.get_mut(prefix).map(|keys| keys.remove(rest));
+				Some(old)
+			},
+		}
+	}
+
+	/// Keeps what a value is that is changed for the first time since the fork began.
+	fn keep_base(&mut self, key: &[u8]) {
+		assert!(!self.on_base, "what was before the fork is only looked at");
+		if let Some(base) = &mut self.base
+			&& !base.contains_key(key)
+		{
+			base.insert(key.to_vec(), self.values.get(key).cloned());
 		}
 	}
 
 	fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+		self.keep_base(&key);
 		let old = self.replace(&key, value);
 		if let Some(changes) = self.undo.last_mut() {
-			changes.push((key, old));
+			changes.push(Undo::Value(key, old));
 		}
 	}
 
 	fn next(&self, key: &[u8]) -> Option<Vec<u8>> {
+		let Some(base) = self.base.as_ref().filter(|_| self.on_base) else {
+			return self.next_now(key);
+		};
+		let mut now = self.next_now(key);
+		while let Some(key) = now.take_if(|key| base.get(key).is_some_and(Option::is_none)) {
+			now = self.next_now(&key);
+		}
+		let mut later = base.range::<[u8], _>((Excluded(key), Unbounded));
+		let then = later.find_map(|(key, old)| old.as_ref().map(|_| key.clone()));
+		now.into_iter().chain(then).min()
+	}
+
+	fn next_now(&self, key: &[u8]) -> Option<Vec<u8>> {
 		let (prefix, rest) = split(key);
 		let whole = |prefix: &[u8], rest: &[u8]| [prefix, rest].concat();
-		if let Some(item) = self.items.get(prefix)
-			&& let Some((rest, _)) = item.range::<[u8], _>((Excluded(rest), Unbounded)).next()
+		if let Some(keys) = self.keys.get(prefix)
+			&& let Some(rest) = keys.range::<[u8], _>((Excluded(rest), Unbounded)).next()
 		{
 			return Some(whole(prefix, rest));
 		}
-		self.items
+		self.keys
 			.range::<[u8], _>((Excluded(prefix), Unbounded))
-			.find_map(|(prefix, item)| Some(whole(prefix, item.keys().next()?)))
+			.find_map(|(prefix, keys)| Some(whole(prefix, keys.first()?)))
 	}
 }
 
@@ -190,15 +239,25 @@ impl Externalities for State {
 		MultiRemovalResults { maybe_cursor: None, backend: count, unique: count, loops: count }
 	}
 
-	/// A `Vec` of encoded items grows by one.
+	/// A `Vec` of encoded items grows by one, in place if its length takes as many bytes as before.
 	fn storage_append(&mut self, key: Vec<u8>, item: Vec<u8>) {
-		let old = self.get(&key).cloned().unwrap_or_default();
-		let mut items = &old[..];
-		let len = Compact::<u32>::decode(&mut items).map_or(0, |len| len.0);
-		let mut new = Compact(len + 1).encode();
-		new.extend_from_slice(if len == 0 { &[] } else { items });
-		new.extend(item);
-		self.put(key, Some(new));
+		self.keep_base(&key);
+		let Some(value) = self.values.get_mut(&key) else {
+			return self.put(key, Some([Compact(1u32).encode(), item].concat()));
+		};
+		let items = Compact::<u32>::decode(&mut &value[..]).map_or(0, |items| items.0);
+		let (old, new) = (Compact(items).encode(), Compact(items + 1).encode());
+		if items == 0 || old.len() != new.len() {
+			let rest = if items == 0 { &[] } else { &value[old.len()..] };
+			let value = [&new[..], rest, &item[..]].concat();
+			return self.put(key, Some(value));
+		}
+		let len = value.len();
+		value[..new.len()].copy_from_slice(&new);
+		value.extend(item);
+		if let Some(changes) = self.undo.last_mut() {
+			changes.push(Undo::Append { key, items, len });
+		}
 	}
 
 	/// Nobody compares roots here.
@@ -303,7 +362,7 @@ mod tests {
 	}
 
 	#[test]
-	fn transactions_nest_and_the_base_can_be_read() {
+	fn transactions_nest() {
 		let mut state = State::default();
 		state.put(key(1, 40), Some(vec![1]));
 		state.begin();
@@ -316,20 +375,68 @@ mod tests {
 		state.begin();
 		state.put(key(1, 40), Some(vec![4]));
 		state.storage_commit_transaction().expect("open");
-
-		let base = |state: &mut State| {
-			state.run_on_base(|| {
-				sp_externalities::with_externalities(|ext| {
-					(ext.storage(&key(1, 40)), ext.storage(&key(2, 8)))
-				})
-			})
-		};
-		assert_eq!(base(&mut state), Some((Some(vec![1]), None)));
 		assert_eq!(state.get(&key(1, 40)), Some(&vec![4]));
 		assert!(state.roll_back());
 		assert_eq!(state.get(&key(1, 40)), Some(&vec![1]));
-		assert_eq!(state.get(&key(2, 8)), None);
+		assert_eq!((state.get(&key(2, 8)), state.next(&key(1, 40))), (None, None));
 		assert!(!state.roll_back());
+	}
+
+	#[test]
+	fn what_is_appended_is_taken_off_again() {
+		let mut state = State::default();
+		let list = |len: u32| Some((0..len).collect::<Vec<u32>>().encode());
+		for n in 0..63u32 {
+			state.storage_append(key(1, 32), n.encode());
+		}
+		state.begin();
+		for n in 63..70u32 {
+			state.storage_append(key(1, 32), n.encode());
+		}
+		assert_eq!(state.get(&key(1, 32)).cloned(), list(70));
+		assert!(state.roll_back());
+		assert_eq!(state.get(&key(1, 32)).cloned(), list(63));
+		state.begin();
+		state.storage_append(key(2, 32), 0u32.encode());
+		state.storage_append(key(2, 32), 1u32.encode());
+		assert_eq!(state.get(&key(2, 32)).cloned(), list(2));
+		assert!(state.roll_back());
+		assert_eq!(state.get(&key(2, 32)), None);
+	}
+
+	#[test]
+	fn the_base_of_a_fork_can_be_read_and_is_what_it_ends_in() {
+		let mut state = State::default();
+		let (a, b, c, d) = (key(1, 40), key(2, 40), key(3, 40), key(4, 40));
+		for key in [&a, &c] {
+			state.put(key.clone(), Some(vec![1].encode()));
+		}
+		state.fork();
+		state.put(a.clone(), None);
+		state.put(b.clone(), Some(vec![2]));
+		state.storage_append(c.clone(), 3i32.encode());
+		state.begin();
+		state.put(d.clone(), Some(vec![4]));
+		assert!(state.roll_back());
+		let all = || {
+			sp_externalities::with_externalities(|ext| {
+				let mut all = Vec::new();
+				let mut at = Vec::new();
+				while let Some(key) = ext.next_storage_key(&at) {
+					all.push((key.clone(), ext.storage(&key)));
+					at = key;
+				}
+				all
+			})
+			.expect("within a run")
+		};
+		let base = [&a, &c].map(|key| (key.clone(), Some(vec![1].encode()))).to_vec();
+		assert_eq!(state.run_on_base(all), base);
+		let best = [(b, Some(vec![2])), (c, Some(vec![1, 3].encode()))].to_vec();
+		assert_eq!(state.run(all), best);
+		state.end_fork();
+		assert_eq!(state.run(all), base);
+		assert_eq!(state.run_on_base(all), base);
 	}
 
 	#[test]

@@ -33,7 +33,7 @@ use planaria_runtime::{
 	AccountId, Runtime, RuntimeCall, RuntimeEvent, System, currency::UNIT, offchain,
 };
 use planaria_worker::{RESUBMIT, Step, Submit, step};
-use rand::{Rng, SeedableRng, seq::IndexedRandom};
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sp_core::{Pair, ed25519, sr25519};
 use sp_runtime::DispatchError;
@@ -435,13 +435,12 @@ impl World {
 	}
 
 	fn delete_a_file(&mut self) {
-		let live: Vec<SegmentId> = self
-			.mirror
-			.segments()
-			.map(|(id, _)| id)
-			.filter(|id| !self.truth.is_deleted(*id))
-			.collect();
-		let Some(segment) = live.choose(&mut self.rng) else { return };
+		let first = self.rng.random_range(0..u64::from(self.config.segments));
+		let mut all = (first..self.config.segments.into()).chain(0..first).map(SegmentId);
+		let live = |id: &SegmentId| {
+			self.mirror.segment(*id).is_some() && !self.truth.is_deleted(*id)
+		};
+		let Some(segment) = all.find(live) else { return };
 		let call = RuntimeCall::Files(files::Call::delete { file: FileIndex(segment.0) });
 		self.chain.submit(Tx { by: None, signer: Some(owner()), call });
 	}
@@ -485,12 +484,27 @@ impl World {
 	/// Has a machine compare all it stores and all it is assigned.
 	fn suspect_all(&mut self, node: usize) {
 		let assigned = self.mirror.assigned(self.nodes[node].id);
+		self.suspect_difference(node, &assigned);
+	}
+
+	/// Only what is either stored or assigned, in this order, is worth a look.
+	fn suspect_difference(&mut self, node: usize, assigned: &[FragmentId]) {
 		let machine = &mut self.nodes[node];
-		let stored: Vec<FragmentId> = machine.store.keys().copied().collect();
-		// Only what is on one of the two lists alone is worth a look.
-		let (stored, assigned): (BTreeSet<_>, BTreeSet<_>) =
-			(stored.into_iter().collect(), assigned.into_iter().collect());
-		machine.suspects.extend(stored.symmetric_difference(&assigned));
+		let mut stored = machine.store.keys().copied().peekable();
+		let mut assigned = assigned.iter().copied().peekable();
+		loop {
+			let suspect = match (stored.peek(), assigned.peek()) {
+				(None, None) => break,
+				(Some(a), Some(b)) if a == b => {
+					(stored.next(), assigned.next());
+					continue;
+				},
+				(Some(a), Some(b)) if a < b => stored.next(),
+				(Some(_), None) => stored.next(),
+				_ => assigned.next(),
+			};
+			machine.suspects.extend(suspect);
+		}
 	}
 
 	fn reorg(&mut self) {
@@ -503,9 +517,10 @@ impl World {
 		let segments = std::mem::take(&mut self.touched_on_fork);
 		let miners = std::mem::take(&mut self.touched_miners_on_fork);
 		self.refresh(&miners, segments);
-		for node in 0..self.nodes.len() {
+		let assigned = self.mirror.all_assigned(self.nodes.len());
+		for (node, assigned) in assigned.iter().enumerate() {
 			if self.nodes[node].is_connected() {
-				self.suspect_all(node);
+				self.suspect_difference(node, assigned);
 				self.reconsider(node);
 			}
 		}
