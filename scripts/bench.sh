@@ -49,6 +49,25 @@ row() {
 }
 printf '%s\n' "$TRANSFER" | rows
 
+# simulate/: the restore protocol under faults, with 10,000 to 100,000 segments.
+cargo build -q --release "${NATIVE[@]/#/-p}" --bin planaria-simulate
+SIMULATED="$("$BIN/planaria-simulate" --scaling --miners 300 --days 30 --jobs 2 --json || true)"
+sim() { # $1: what of all runs, in jq
+	printf '%s\n' "$SIMULATED" | jq -s "sort_by(.config.segments) | $1"
+}
+{
+	row simulate/recoverable-lost "$(sim 'map(.durability.lost_recoverable) | add')" segments null 0 '.value == 0'
+	row simulate/violations "$(sim 'map(.violations | length) | add')" '' null 0 '.value == 0'
+	row simulate/read-per-byte-lost "$(sim '.[-1].traffic.read_per_lost')" '' null null true
+	row simulate/read-per-byte-rebuilt "$(sim '.[-1].traffic.read_per_rebuilt')" '' null 4 '.value <= 4'
+	row simulate/read-per-byte-copied "$(sim '.[-1].traffic.read_per_copied')" '' null 1.02 '.value <= 1.02'
+	row simulate/repair-median "$(sim '.[-1].repair.p50')" s null null true
+	row simulate/repair-p99 "$(sim '.[-1].repair.p99')" s null null true
+	row simulate/block-space-per-fragment "$(sim '.[-1].chain.bytes_per_restored')" bytes null 400 '.value <= 400'
+	row simulate/300-miners-100000-segments-30-days "$(sim '.[-1].cpu_secs')" s null 600 '.value <= 600'
+	row simulate/cost-of-ten-times-the-segments "$(sim '.[-1].cpu_secs')" s "$(sim '.[0].cpu_secs')" 10 '.ratio <= 10'
+} | rows
+
 # put/ and node/: a network of 1 validator and 13 miners.
 export PLANARIA_NET="$CACHE/bench" PLANARIA_PORT="${PLANARIA_PORT:-26000}"
 URL="ws://127.0.0.1:$((PLANARIA_PORT + 100))"

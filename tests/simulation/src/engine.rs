@@ -86,6 +86,11 @@ impl Assignment {
 	fn is_to(&self, me: MinerId) -> bool {
 		self.alive && (self.holder == Some(me) || self.claimed_by == Some(me))
 	}
+
+	/// Whether who has it keeps it: what a lost segment was vacated of is the way back.
+	fn is_kept_by(&self, me: MinerId) -> bool {
+		self.is_to(me) || (self.alive && self.confirmed && self.holder.is_none())
+	}
 }
 
 impl World {
@@ -574,7 +579,7 @@ impl World {
 				self.give_up(node, fragment);
 			} else {
 				let finalized = self.finalized_assignment(fragment);
-				if finalized.is_none_or(|assigned| !assigned.is_to(me)) {
+				if finalized.is_none_or(|assigned| !assigned.is_kept_by(me)) {
 					foreign.push(name);
 				}
 			}
@@ -593,7 +598,7 @@ impl World {
 			let fragment = id(&name);
 			let finalized = self.finalized_assignment(fragment);
 			self.nodes[node].foreign.remove(&name);
-			if finalized.is_some_and(|assigned| assigned.is_to(me)) {
+			if finalized.is_some_and(|assigned| assigned.is_kept_by(me)) {
 				continue;
 			}
 			self.give_up(node, fragment);
@@ -639,6 +644,9 @@ impl World {
 			};
 			if list.len() < MAX_LISTED {
 				list.push(fragment);
+				if phase == RestorePhase::GivenUp {
+					self.nodes[node].shelve(fragment.segment, self.now);
+				}
 			}
 		}
 		self.healed(node, &mut done);
@@ -760,10 +768,19 @@ impl World {
 		}
 		let seed = planner::seed(me, machine.turns);
 		let taken: BTreeSet<u64> = machine.needs.iter().map(|(name, _)| name.file.0).collect();
+		let (now, shelved, store) = (self.now, &machine.shelved, &machine.store);
+		let vacated = |fragment: FragmentId, segment: &Segment| {
+			segment.holder(fragment.index).is_none() && store.contains_key(&fragment)
+		};
 		let is_new = |candidate: &&Candidate| {
 			let id = candidate.fragment.segment;
 			let segment = self.mirror.segment(id);
-			!taken.contains(&id.0) && segment.is_some_and(|segment| segment.index_of(me).is_none())
+			let left_alone = shelved.get(&id).is_some_and(|(until, _)| now < *until);
+			!taken.contains(&id.0)
+				&& segment.is_some_and(|segment| {
+					segment.index_of(me).is_none()
+						&& (!left_alone || vacated(candidate.fragment, segment))
+				})
 		};
 		let tries = |finders: u32| {
 			move |candidate: &&Candidate| tries_for(candidate.fragment, finders, seed)

@@ -5,7 +5,7 @@
 
 use clap::Parser;
 use planaria_primitives::CodingParams;
-use planaria_simulation::{Config, Fault, Report, run};
+use planaria_simulation::{Config, Fault, Report, Sabotage, run};
 use std::{collections::BTreeSet, process::ExitCode, sync::Mutex, thread};
 
 /// Simulates the restore protocol: the real runtime, worker and rules of the engine, with faults by
@@ -37,6 +37,9 @@ struct Arguments {
 	/// exits, delete; all; none.
 	#[arg(long, default_value = "all")]
 	faults: String,
+	/// A rule that is broken on purpose, to see that it is noticed.
+	#[arg(long = "break", value_name = "RULE", value_enum)]
+	sabotage: Option<Sabotage>,
 	/// How fast a miner sends and receives, in bytes per second each.
 	#[arg(long, default_value_t = 12_500_000)]
 	bandwidth: u64,
@@ -46,7 +49,8 @@ struct Arguments {
 	/// Print one JSON object per seed instead of a table.
 	#[arg(long)]
 	json: bool,
-	/// Run the first seed with 10,000, 30,000 and 100,000 segments, and print what each costs.
+	/// Run the first seed with 10,000, 30,000 and 100,000 segments, and print how long each keeps a
+	/// core busy.
 	#[arg(long, conflicts_with_all = ["seeds", "segments"])]
 	scaling: bool,
 }
@@ -83,6 +87,7 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
 		coding: arguments.coding,
 		faults: faults(&arguments.faults).map_err(anyhow::Error::msg)?,
 		bandwidth: arguments.bandwidth,
+		sabotage: arguments.sabotage,
 		..Config::default()
 	};
 	let first = arguments.first_seed;
@@ -119,7 +124,7 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
 	for outcome in results.into_inner().unwrap_or_else(|error| error.into_inner()) {
 		let (is_good, report) = outcome?;
 		good &= is_good;
-		costs.push((report.config.segments, report.wall_secs));
+		costs.push((report.config.segments, report.cpu_secs.unwrap_or(report.wall_secs)));
 	}
 	if arguments.scaling && !arguments.json {
 		costs.sort_by_key(|(segments, _)| *segments);

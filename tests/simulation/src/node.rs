@@ -12,7 +12,7 @@ use planaria_engine::{
 	logic::{Attempt, Avoided, Foreign, Needs, Retry, Speed, Waits},
 };
 use planaria_primitives::{
-	FragmentId, FragmentName, MinerId,
+	FragmentId, FragmentName, MinerId, SegmentId,
 	mailbox::{Done, ProofItem, Wanted},
 };
 use planaria_runtime::AccountId;
@@ -22,6 +22,10 @@ use std::{
 	collections::{BTreeMap, BTreeSet, VecDeque},
 	time::Duration,
 };
+
+/// How long a segment is left alone the first time, in milliseconds; each further time twice as
+/// long.
+const SHELVED: u64 = 15 * 60 * 1000;
 
 /// Whether a machine runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,6 +179,8 @@ pub struct Node {
 	pub found: Vec<FragmentId>,
 	/// What it planned last, to see what becomes of it.
 	pub planned: Vec<FragmentId>,
+	/// Segments it leaves alone until then, and how often it did.
+	pub shelved: BTreeMap<SegmentId, (u64, u32)>,
 	/// For how many serving miners these classes are the ones it is responsible for.
 	pub classes: (u32, Vec<u8>),
 	/// How its claims went.
@@ -227,6 +233,7 @@ impl Node {
 			siblings: BTreeMap::new(),
 			found: Vec::new(),
 			planned: Vec::new(),
+			shelved: BTreeMap::new(),
 			classes: (0, Vec::new()),
 			races: Races::default(),
 			jobs: BTreeMap::new(),
@@ -261,12 +268,22 @@ impl Node {
 		self.siblings.clear();
 		self.found.clear();
 		self.planned.clear();
+		self.shelved.clear();
 		self.races = Races::default();
 		self.jobs.clear();
 		self.compare_at = now;
 		self.find_at = now;
 		self.timer = 0;
 		(self.link.up_free, self.link.down_free) = (0, 0);
+	}
+
+	/// Leaves a segment alone for a while, as the finder does: a claim in it came to nothing.
+	pub fn shelve(&mut self, segment: SegmentId, now: u64) {
+		let (until, times) = self.shelved.entry(segment).or_default();
+		if now >= *until {
+			*until = now + (SHELVED << (*times).min(7));
+			*times += 1;
+		}
 	}
 
 	/// Whether it has a fragment to serve.

@@ -32,6 +32,8 @@ pub struct Report {
 	pub digest: String,
 	/// How long the run took, in seconds. No part of the digest.
 	pub wall_secs: f64,
+	/// Of that on a core, where the system tells. No part of the digest.
+	pub cpu_secs: Option<f64>,
 }
 
 /// What happened to the data.
@@ -194,8 +196,14 @@ impl fmt::Display for Report {
 		} = self;
 		writeln!(
 			f,
-			"seed {}: {} miners, {} segments of {}, {} days, {:.1} s",
-			config.seed, config.miners, config.segments, config.coding, config.days, self.wall_secs
+			"seed {}: {} miners, {} segments of {}, {} days, {:.1} s, {:.1} s on a core",
+			config.seed,
+			config.miners,
+			config.segments,
+			config.coding,
+			config.days,
+			self.wall_secs,
+			self.cpu_secs.unwrap_or(self.wall_secs)
 		)?;
 		let faults: Vec<_> =
 			self.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
