@@ -1211,4 +1211,16 @@ mod tests {
 		assert_eq!(chain.review(&mut finder, secs(1)), Raced { won: 0, lost: 128 });
 		assert_eq!(chain.plan(&mut finder, secs(1)).len(), 64);
 	}
+
+	#[test]
+	fn few_of_many_try_for_a_fragment_at_once_and_each_has_its_turn() {
+		let fragment = FragmentId { segment: SegmentId(7), index: 3 };
+		let tries =
+			|miner, miners, turn| tries_for(fragment, miners, planner::seed(MinerId(miner), turn));
+		assert!((0..8).all(|miner| tries(miner, 8, 0)));
+		let turns = (0..100).flat_map(|turn| (0..300).map(move |miner| (miner, turn)));
+		let all = turns.filter(|(miner, turn)| tries(*miner, 300, *turn)).count();
+		assert!((600..1000).contains(&all), "{all} in 100 turns");
+		assert!((0..400).any(|turn| tries(5, 300, turn)));
+	}
 }

@@ -341,9 +341,7 @@ impl World {
 				self.run_worker(node);
 			}
 			let check_every = self.config.check_every * (self.config.segments / 10_000).max(1);
-			if self.chain.height().is_multiple_of(check_every)
-				&& !self.chain.is_forked()
-			{
+			if self.chain.height().is_multiple_of(check_every) && !self.chain.is_forked() {
 				self.check();
 			}
 		}
@@ -445,9 +443,8 @@ impl World {
 	fn delete_a_file(&mut self) {
 		let first = self.rng.random_range(0..u64::from(self.config.segments));
 		let mut all = (first..self.config.segments.into()).chain(0..first).map(SegmentId);
-		let live = |id: &SegmentId| {
-			self.mirror.segment(*id).is_some() && !self.truth.is_deleted(*id)
-		};
+		let live =
+			|id: &SegmentId| self.mirror.segment(*id).is_some() && !self.truth.is_deleted(*id);
 		let Some(segment) = all.find(live) else { return };
 		let call = RuntimeCall::Files(files::Call::delete { file: FileIndex(segment.0) });
 		self.chain.submit(Tx { by: None, signer: Some(owner()), call });
