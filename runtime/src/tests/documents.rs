@@ -20,7 +20,7 @@ fn variants<T: TypeInfo>() -> Vec<String> {
 /// The fields of a struct as polkadot.js and the documents call them.
 fn fields<T: TypeInfo>() -> Vec<String> {
 	let TypeDef::Composite(def) = T::type_info().type_def else { return Vec::new() };
-	def.fields.iter().filter_map(|field| field.name).map(|name| camel(name)).collect()
+	def.fields.iter().filter_map(|field| field.name).map(camel).collect()
 }
 
 fn camel(name: &str) -> String {
