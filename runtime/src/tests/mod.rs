@@ -10,9 +10,12 @@ mod benchmarks;
 mod blocks;
 mod documents;
 mod duties;
+mod figures;
 mod genesis;
 mod golden;
+mod machine;
 mod network;
+mod replay;
 mod storage;
 #[cfg(feature = "try-runtime")]
 mod try_runtime;

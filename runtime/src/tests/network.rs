@@ -40,6 +40,7 @@ pub const OWNER: Sr25519Keyring = Sr25519Keyring::Ferdie;
 pub const COLLATERAL: u128 = 100 * UNIT;
 
 /// Blocks one after the other, each on its parent, with the author's VRF output.
+#[derive(Clone)]
 pub struct Chain {
 	slot: u64,
 	parent: Hash,
@@ -77,6 +78,11 @@ impl Chain {
 	/// That many blocks without a transaction.
 	pub fn blocks(&mut self, count: u32) {
 		(0..count).for_each(|_| self.block(|| ()));
+	}
+
+	/// Leaves that many slots without a block, between two blocks.
+	pub fn skip(&mut self, slots: u64) {
+		self.slot += slots;
 	}
 
 	/// Alice, the only validator, makes all blocks.
