@@ -276,10 +276,9 @@ impl Mirror {
 		let mut touched = BTreeSet::new();
 		fresh.refresh_miners(&Miners::<Runtime>::iter_keys().collect(), &mut touched);
 		fresh.refresh(&Segments::<Runtime>::iter_keys().collect());
-		anyhow::ensure!(
-			fresh.segments().eq(self.segments()) && fresh.alive == self.alive,
-			"a segment changed unnoticed"
-		);
+		anyhow::ensure!(fresh.segments().eq(self.segments()), "a segment changed unnoticed");
+		let known = |(id, _)| fresh.known(id) == self.known(id);
+		anyhow::ensure!(fresh.segments().all(known), "a file's state changed unnoticed");
 		let standings =
 			|mirror: &Self| mirror.standings.iter().flatten().copied().collect::<Vec<_>>();
 		anyhow::ensure!(

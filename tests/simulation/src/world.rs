@@ -856,6 +856,10 @@ impl World {
 				continue;
 			}
 			if let Some(what) = self.unwhole(id) {
+				if self.honest(id) < usize::from(self.config.coding.data) {
+					self.durability.lost_in_truth += 1;
+					continue;
+				}
 				self.durability.lost_recoverable += 1;
 				violations.push(format!(
 					"segment {id} is not whole at tick {tick} although {} fragments exist: {what}",
@@ -869,6 +873,17 @@ impl World {
 		}
 		self.orders.open =
 			self.chain.best(|| restore::Orders::<Runtime>::iter_keys().count()) as u64;
+	}
+
+	/// How many different fragments of a segment there are that whoever has them does not lie about.
+	fn honest(&self, segment: SegmentId) -> usize {
+		let honest = |node: &&Node| node.presence != Presence::Dead && node.lie.is_none();
+		(0..self.config.coding.fragments())
+			.map(|index| FragmentId { segment, index })
+			.filter(|fragment| {
+				self.nodes.iter().filter(honest).any(|node| node.store.contains_key(fragment))
+			})
+			.count()
 	}
 
 	/// What is wrong with a segment.
