@@ -12,6 +12,7 @@
 //! - [`commitment`]: the [`FileId`] and the [`Sidecar`] that proves a fragment up to it,
 //! - [`proof`]: the [`FragmentProof`] that proves one chunk of a fragment,
 //! - [`sampling`]: which fragments and chunks a random seed asks for,
+//! - [`placement`]: which miners a random seed offers for a fragment,
 //! - [`segment`]: the chain's record of a segment, as the chain stores it,
 //! - [`duty`]: what a miner signs when it does what the chain asked of it,
 //! - [`mailbox`]: what the offchain worker and the engine tell each other,
@@ -37,6 +38,8 @@ pub mod proof;
 
 pub mod sampling;
 
+pub mod placement;
+
 pub mod segment;
 
 pub mod duty;
@@ -50,6 +53,7 @@ pub use commitment::{Sidecar, SidecarError, file_id};
 pub use ids::{
 	FileId, FileIndex, FragmentHash, FragmentId, FragmentName, MinerId, SegmentId, Tick,
 };
+pub use placement::PlacementRule;
 pub use proof::{FragmentProof, ProofError};
 pub use segment::Segment;
 

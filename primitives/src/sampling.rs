@@ -29,6 +29,11 @@ pub fn chunk(seed: &Hash, fragment: &FragmentId, chunks: u32) -> u32 {
 	draw("planaria 2026 challenged chunk", seed, fragment, chunks)
 }
 
+/// The number below `ids` of a fragment's candidate holder: see [`placement`](crate::placement).
+pub(crate) fn candidate(seed: &Hash, segment: u32, index: u8, choice: u8, ids: u32) -> u32 {
+	draw("planaria 2026 candidate holder", seed, &(segment, index, choice), ids)
+}
+
 /// The positions of a batch of `len` (at most 64) that are to be proven: `always`, and by the
 /// seed's choice as many others as make up [`SAMPLE`], or all.
 pub fn positions(seed: &Hash, len: u32, always: u64) -> u64 {

@@ -6,7 +6,7 @@
 //! One record by its key is read from storage, whose layout is documented. These calls are for
 //! what is computed, joined or paged. Every list takes the key to go on after and a limit of at
 //! most [`MAX_PAGE`]; the order of keys is the chain's own, and a page shorter than its limit is
-//! the last. polkadot.js shows the calls as `api.call.minersApi`, `filesApi` and `restoreApi`.
+//! the last. polkadot.js shows the calls as `api.call.minersApi`, `filesApi`, `restoreApi` and `spaceApi`.
 
 // The derives of the codec cast the variants' indices, which are constants.
 #![allow(clippy::cast_possible_truncation)]
@@ -17,7 +17,8 @@ extern crate alloc;
 use alloc::{string::String, vec::Vec};
 use codec::{Decode, Encode};
 use planaria_primitives::{
-	CodingParams, FileId, FileIndex, FragmentId, FragmentName, MinerId, SegmentId, Tick,
+	CodingParams, FileId, FileIndex, FragmentId, FragmentName, MinerId, PlacementRule, SegmentId,
+	Tick, placement::Draw,
 };
 use scale_info::TypeInfo;
 pub use sp_runtime::AccountId32;
@@ -45,6 +46,41 @@ pub enum MinerStanding {
 	Expelled,
 	/// Disconnected: its collateral waits for the end of the cooldown.
 	Departed,
+}
+
+/// What a miner's failed audits have come to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum AuditLevel {
+	/// None that is not made good for.
+	#[default]
+	Clean,
+	/// Nothing follows yet.
+	Warned,
+	/// No new data, no rewards.
+	Suspended,
+	/// A share of its collateral goes, a larger one each time.
+	Slashed,
+	/// It leaves against its will.
+	Expelled,
+}
+
+/// A miner's audits.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AuditStatus {
+	/// How many challenges it has to answer.
+	pub open: u32,
+	/// How many windows with failures it has not made good for.
+	pub strikes: u8,
+	/// What they have come to.
+	pub level: AuditLevel,
+	/// What one more comes to.
+	pub next: AuditLevel,
+	/// The tick from which on a drawn challenge that it passes makes one good; none without
+	/// strikes.
+	pub heals_at: Option<Tick>,
 }
 
 /// A miner, its load and what it has at stake.
@@ -87,6 +123,8 @@ pub struct MinerStatus {
 	pub required: u128,
 	/// The tick from which a departed miner can withdraw all its collateral.
 	pub free_at: Option<Tick>,
+	/// Its audits.
+	pub audit: AuditStatus,
 }
 
 /// The network as a whole.
@@ -133,6 +171,46 @@ pub enum FileLife {
 	Failed,
 }
 
+/// How the fragments of a file find their holders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "rule", rename_all = "snake_case"))]
+pub enum PlacementStatus {
+	/// Whoever places them chooses among all miners.
+	Chosen,
+	/// Whoever places them chooses among candidates.
+	Drawn {
+		/// What these follow from; none until the second block after the order.
+		seed: Option<[u8; 32]>,
+		/// Candidates have ids below this.
+		ids: u32,
+		/// How many each fragment has, as long as the order runs.
+		candidates: u16,
+		/// When it gets more, unless a fragment is confirmed meanwhile; none where it gets none.
+		more_at: Option<Tick>,
+	},
+}
+
+impl PlacementStatus {
+	/// The rule.
+	pub const fn rule(&self) -> PlacementRule {
+		match self {
+			Self::Chosen => PlacementRule::Chosen,
+			Self::Drawn { .. } => PlacementRule::Drawn,
+		}
+	}
+
+	/// The draw, where there is one and its seed is known.
+	pub fn draw(&self) -> Option<Draw> {
+		match *self {
+			Self::Chosen => None,
+			Self::Drawn { seed, ids, candidates, .. } => {
+				Some(Draw { seed: seed?, ids, candidates })
+			},
+		}
+	}
+}
+
 /// A stored file.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -161,6 +239,8 @@ pub struct FileStatus {
 	pub lost: u32,
 	/// When a fragment was last confirmed.
 	pub last_progress: Tick,
+	/// How its fragments find their holders.
+	pub placement: PlacementStatus,
 	/// The deposit for its state, in the smallest unit of the currency.
 	#[cfg_attr(feature = "serde", serde(with = "amount"))]
 	pub deposit: u128,
@@ -365,6 +445,100 @@ pub struct SegmentVerdict {
 	pub verdict: VerdictStatus,
 }
 
+/// What may be done with a space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum SpacePhase {
+	/// Files may be stored.
+	Open,
+	/// What is stored stays, and nothing new may be; the space may still be renewed.
+	Grace,
+	/// Nothing is paid for any more: the files are being removed, and then the space.
+	Lapsed,
+}
+
+/// What an account has bought.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SpaceStatus {
+	/// The account.
+	pub owner: AccountId32,
+	/// How many bytes may be stored.
+	pub bytes: u64,
+	/// The bytes of files whose storage order runs.
+	pub reserved: u64,
+	/// The bytes of files that are stored.
+	pub used: u64,
+	/// What may be done with it.
+	pub phase: SpacePhase,
+	/// The last tick at which something new may be stored.
+	pub open_until: Tick,
+	/// The last tick that is paid for.
+	pub until: Tick,
+	/// What a TiB of it costs for a tick, in the smallest unit of the currency.
+	#[cfg_attr(feature = "serde", serde(with = "amount"))]
+	pub price: u128,
+	/// What is left of the payments.
+	#[cfg_attr(feature = "serde", serde(with = "amount"))]
+	pub left: u128,
+	/// What is held for it and its operators, and returned.
+	#[cfg_attr(feature = "serde", serde(with = "amount"))]
+	pub deposit: u128,
+	/// Who may order storage in the owner's name.
+	pub operators: Vec<OperatorStatus>,
+}
+
+/// An account that may order storage in another's name.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OperatorStatus {
+	/// The account.
+	pub operator: AccountId32,
+	/// How many stored bytes it may still order.
+	pub bytes: u64,
+	/// The last tick at which it may.
+	pub until: Tick,
+}
+
+/// What space costs, and how much of it is sold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SpaceTerms {
+	/// What a TiB costs for a tick, in the smallest unit of the currency.
+	#[cfg_attr(feature = "serde", serde(with = "amount"))]
+	pub price: u128,
+	/// How many ticks before its end nothing new may be stored.
+	pub grace: Tick,
+	/// The fewest bytes that are sold.
+	pub min_bytes: u64,
+	/// The most bytes one account may buy.
+	pub max_bytes: u64,
+	/// The most ticks that are sold ahead.
+	pub max_ticks: Tick,
+	/// What is held for a space, and for each operator.
+	#[cfg_attr(feature = "serde", serde(with = "amount"))]
+	pub deposit: u128,
+}
+
+/// What a miner earns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct EarningsStatus {
+	/// The miner.
+	pub miner: MinerId,
+	/// Whether it is paid for what it holds: it serves, and is not suspended.
+	pub earns: bool,
+	/// The bytes it is paid for.
+	pub bytes: u64,
+	/// What it has earned and not been paid, in the smallest unit of the currency.
+	#[cfg_attr(feature = "serde", serde(with = "amount"))]
+	pub claimable: u128,
+	/// What it earns in a day at the present rate.
+	#[cfg_attr(feature = "serde", serde(with = "amount"))]
+	pub per_day: u128,
+}
+
 sp_api::decl_runtime_apis! {
 	/// The miners and the network as a whole.
 	pub trait MinersApi {
@@ -407,6 +581,20 @@ sp_api::decl_runtime_apis! {
 		fn verdicts(after: Option<SegmentId>, limit: u32) -> Vec<SegmentVerdict>;
 		/// The beacon of one of the last 256 blocks.
 		fn beacon(block: u32) -> Option<planaria_primitives::Hash>;
+	}
+
+	/// Space and earnings.
+	#[api_version(1)]
+	pub trait SpaceApi {
+		/// What an account has bought.
+		fn space(owner: AccountId32) -> Option<SpaceStatus>;
+		/// What space costs now, and how much of it is sold.
+		fn space_terms() -> SpaceTerms;
+		/// What so many bytes cost for so many ticks at the price of now, before the time is rounded
+		/// up to an era; `None` where no amount is that high.
+		fn quote(bytes: u64, ticks: Tick) -> Option<u128>;
+		/// What a registered miner earns.
+		fn earnings(miner: MinerId) -> Option<EarningsStatus>;
 	}
 }
 

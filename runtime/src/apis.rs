@@ -15,10 +15,10 @@ use frame_support::{
 	weights::Weight,
 };
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
-use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId, SegmentId};
+use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId, SegmentId, Tick};
 use planaria_runtime_api::{
-	FileStatus, FragmentRecord, MinerStatus, NetworkStatus, OrderStatus, SegmentStatus,
-	SegmentVerdict, TargetStatus,
+	EarningsStatus, FileStatus, FragmentRecord, MinerStatus, NetworkStatus, OrderStatus,
+	SegmentStatus, SegmentVerdict, SpaceStatus, SpaceTerms, TargetStatus,
 };
 use sp_consensus_grandpa::{AuthorityId as GrandpaId, AuthorityList};
 use sp_core::{OpaqueMetadata, crypto::KeyTypeId};
@@ -170,6 +170,24 @@ sp_api::impl_runtime_apis! {
 
 		fn beacon(block: u32) -> Option<planaria_primitives::Hash> {
 			queries::beacon(block)
+		}
+	}
+
+	impl planaria_runtime_api::SpaceApi<Block> for Runtime {
+		fn space(owner: AccountId) -> Option<SpaceStatus> {
+			queries::space(&owner)
+		}
+
+		fn space_terms() -> SpaceTerms {
+			queries::space_terms()
+		}
+
+		fn quote(bytes: u64, ticks: Tick) -> Option<u128> {
+			crate::Space::quote(bytes, ticks)
+		}
+
+		fn earnings(miner: MinerId) -> Option<EarningsStatus> {
+			queries::earnings(miner)
 		}
 	}
 

@@ -4,17 +4,24 @@
 //! The pallets whose calls can be measured, and what their benchmarks need of one another.
 
 use crate::{
-	AccountId, Balance, Balances, Clock, Miners, Runtime, RuntimeHoldReason, System,
+	AccountId, Balance, Balances, Clock, Miners, Runtime, RuntimeHoldReason, Space, System,
+	configs::storage::MaxSpace,
 	currency::{EXISTENTIAL_DEPOSIT, UNIT},
 };
 use codec::Encode;
 use frame_benchmarking::account;
 use frame_support::traits::fungible::{Mutate, MutateHold};
+use pallet_planaria_audit as audit;
 use pallet_planaria_clock as clock;
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore as restore;
-use pallet_planaria_support::{Clock as _, FileState, MinerLedger, Purpose, Standing};
+use pallet_planaria_rewards as rewards;
+use pallet_planaria_space as space;
+use pallet_planaria_support::{
+	Clock as _, FileState, MinerLedger, Purpose, SpaceLedger as _, Standing, StandingPage,
+	standings::PAGE,
+};
 use planaria_primitives::{FileId, FileSpec, MinerId, Segment, SegmentId, Tick, segment::bit};
 use sp_core::sr25519;
 use sp_io::hashing::blake2_256;
@@ -34,6 +41,9 @@ frame_benchmarking::define_benchmarks!(
 	[pallet_planaria_miners, Miners]
 	[pallet_planaria_files, Files]
 	[pallet_planaria_restore, Restore]
+	[pallet_planaria_rewards, Rewards]
+	[pallet_planaria_space, Space]
+	[pallet_planaria_audit, Audit]
 );
 
 /// Sets up in one pallet what the benchmarks of another one need.
@@ -42,11 +52,16 @@ pub struct Helper;
 /// Miner number `seed` with its stash, registered at the first time of asking: it offers and has
 /// collateral for as much as one miner may hold.
 fn miner(seed: u32) -> (MinerId, AccountId) {
+	registered(seed, miners::NextMiner::<Runtime>::get())
+}
+
+/// The same, with the id `next` where it is not registered yet.
+fn registered(seed: u32, next: MinerId) -> (MinerId, AccountId) {
 	let stash: AccountId = account("miner", seed, 0);
 	if let Some(id) = miners::ByAccount::<Runtime>::get(&stash) {
 		return (id, stash);
 	}
-	let id = miners::NextMiner::<Runtime>::get();
+	let id = next;
 	miners::NextMiner::<Runtime>::put(MinerId(id.0.saturating_add(1)));
 
 	let declared = <Runtime as miners::Config>::MaxDeclared::get();
@@ -80,9 +95,18 @@ fn miner(seed: u32) -> (MinerId, AccountId) {
 		absence: None,
 		since: now,
 	};
+	set_standing(id, Standing::Serving);
 	miners::Miners::<Runtime>::insert(id, miners::Miner::V0(record));
 	miners::Registered::<Runtime>::mutate(|count| *count = count.saturating_add(1));
 	(id, stash)
+}
+
+/// On a page that is as long as can be.
+fn set_standing(miner: MinerId, standing: Standing) {
+	miners::Standings::<Runtime>::mutate(StandingPage::of(miner), |page| {
+		page.set(MinerId(PAGE - 1), Some(Standing::Serving));
+		page.set(miner, Some(standing));
+	});
 }
 
 impl miners::benchmarking::BenchmarkHelper for Helper {
@@ -91,17 +115,51 @@ impl miners::benchmarking::BenchmarkHelper for Helper {
 	}
 }
 
-impl files::benchmarking::BenchmarkHelper for Helper {
+impl files::benchmarking::BenchmarkHelper<AccountId> for Helper {
 	fn miner(index: u32) -> MinerId {
 		// So that a duty may be anchored to block 1.
 		System::set_block_number(System::block_number().max(2));
 		miner(index).0
 	}
+
+	fn set_beacon(block: u32) {
+		clock::Beacons::<Runtime>::insert(block, blake2_256(&block.encode()));
+	}
+
+	/// For as little time as is sold, so that it does not cost more than anybody has.
+	fn space(owner: &AccountId) {
+		let (most, params) = (MaxSpace::get(), space::Parameters::<Runtime>::get());
+		let signed = frame_system::RawOrigin::Signed(owner.clone());
+		Space::buy(signed.into(), most, params.grace.saturating_add(100))
+			.expect("the owner is rich; qed");
+	}
+}
+
+impl space::benchmarking::BenchmarkHelper<AccountId> for Helper {
+	fn fund(who: &AccountId) {
+		Balances::set_balance(who, 1_000_000 * UNIT);
+	}
+
+	fn set_tick(tick: Tick) {
+		clock::Now::<Runtime>::put(tick);
+	}
+}
+
+impl rewards::benchmarking::BenchmarkHelper for Helper {
+	fn miner() -> MinerId {
+		miner(0).0
+	}
+
+	fn set_tick(tick: Tick) {
+		clock::Now::<Runtime>::put(tick);
+	}
 }
 
 impl restore::BenchmarkHelper<AccountId> for Helper {
 	fn miner(seed: u32) -> (MinerId, AccountId) {
-		miner(seed)
+		let next = miners::NextMiner::<Runtime>::get().0;
+		let near = seed >= restore::NEAR;
+		registered(seed, MinerId(if near { next } else { next.next_multiple_of(PAGE) }))
 	}
 
 	fn engage_brake() {
@@ -117,9 +175,12 @@ impl restore::BenchmarkHelper<AccountId> for Helper {
 			Standing::Serving => (miners::Phase::Active { suspended: false }, None),
 			Standing::Suspended => (miners::Phase::Active { suspended: true }, None),
 			Standing::Absent => (miners::Phase::Active { suspended: false }, away),
-			Standing::Leaving { expelled: false } => (miners::Phase::Leaving, None),
+			Standing::Leaving { expelled: false } => {
+				(miners::Phase::Leaving { suspended: false }, None)
+			},
 			Standing::Leaving { expelled: true } => (miners::Phase::Expelled, None),
 		};
+		set_standing(miner, standing);
 		miners::Miners::<Runtime>::insert(miner, record);
 	}
 
@@ -142,6 +203,14 @@ impl restore::BenchmarkHelper<AccountId> for Helper {
 		files::Segments::<Runtime>::insert(first, segment);
 
 		let owner: AccountId = account("owner", 0, 0);
+		if !space::Spaces::<Runtime>::contains_key(&owner) {
+			Balances::set_balance(&owner, 1_000_000 * UNIT);
+			<Self as files::benchmarking::BenchmarkHelper<AccountId>>::space(&owner);
+		}
+		// No more than the first segment's can be freed.
+		let bytes = len.saturating_mul(spec.fragments().into());
+		Space::reserve(&owner, &owner, bytes).expect("there is room; qed");
+		Space::settle(&owner, bytes);
 		let now = Clock::now();
 		let file = files::FileV0 {
 			id,
@@ -159,6 +228,8 @@ impl restore::BenchmarkHelper<AccountId> for Helper {
 			ordered: now,
 			last_progress: now,
 			deposit: 0,
+			written_off: 0,
+			lot: files::Lot::Chosen,
 		};
 		files::Files::<Runtime>::insert(index, files::File::V0(file));
 		files::FilesById::<Runtime>::insert(id, index, ());
@@ -178,5 +249,25 @@ impl restore::BenchmarkHelper<AccountId> for Helper {
 		for number in kept {
 			clock::Beacons::<Runtime>::insert(number, blake2_256(&number.encode()));
 		}
+	}
+}
+
+impl audit::BenchmarkHelper<AccountId> for Helper {
+	fn miner(seed: u32) -> (MinerId, AccountId) {
+		miner(seed)
+	}
+
+	fn rich(seed: u32) -> AccountId {
+		let who: AccountId = account("rich", seed, 0);
+		Balances::set_balance(&who, 1_000 * UNIT);
+		who
+	}
+
+	fn store(id: FileId, spec: FileSpec, holders: &[MinerId]) -> SegmentId {
+		<Self as restore::BenchmarkHelper<AccountId>>::store(id, spec, holders)
+	}
+
+	fn set_time(block: u32, now: Tick) {
+		<Self as restore::BenchmarkHelper<AccountId>>::set_time(block, now);
 	}
 }

@@ -8,6 +8,7 @@
 //! - [`queries`] answers what is computed of several pallets' state,
 //! - [`offchain`] is the glue between the chain, the worker and the mailbox,
 //! - [`presets`] are the genesis states of local networks,
+//! - `capacity` computes what a large network costs the chain,
 //! - [`session_manager`] lets root say who validates, [`slots`] how long a slot lasts,
 //! - [`transactions`] builds the transactions that the runtime's own offchain worker submits.
 //!
@@ -37,6 +38,8 @@ pub use wasm::{WASM_BINARY, WASM_BINARY_BLOATY};
 mod benchmarks;
 
 pub mod apis;
+#[cfg(feature = "std")]
+pub mod capacity;
 pub mod configs;
 pub mod offchain;
 pub mod presets;
@@ -211,8 +214,14 @@ mod runtime {
 	pub type Clock = pallet_planaria_clock::Pallet<Runtime>;
 	#[runtime::pallet_index(21)]
 	pub type Miners = pallet_planaria_miners::Pallet<Runtime>;
+	#[runtime::pallet_index(22)]
+	pub type Space = pallet_planaria_space::Pallet<Runtime>;
 	#[runtime::pallet_index(23)]
 	pub type Files = pallet_planaria_files::Pallet<Runtime>;
 	#[runtime::pallet_index(24)]
 	pub type Restore = pallet_planaria_restore::Pallet<Runtime>;
+	#[runtime::pallet_index(25)]
+	pub type Audit = pallet_planaria_audit::Pallet<Runtime>;
+	#[runtime::pallet_index(26)]
+	pub type Rewards = pallet_planaria_rewards::Pallet<Runtime>;
 }

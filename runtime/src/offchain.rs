@@ -8,13 +8,14 @@
 //! decisions are [`planaria_worker`]'s.
 
 use crate::{
-	AccountId, Clock, Files, Header, Miners, Restore, Runtime, RuntimeCall, Signature, System,
-	UncheckedExtrinsic, queries, transactions::signed_transaction,
+	AccountId, Audit, Clock, Files, Header, Miners, Restore, Runtime, RuntimeCall, Signature,
+	System, UncheckedExtrinsic, queries, transactions::signed_transaction,
 };
 use alloc::vec::Vec;
 use codec::Encode;
 use frame_support::BoundedVec;
 use frame_system::offchain::CreateAuthorizedTransaction;
+use pallet_planaria_audit as audit;
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore as restore;
@@ -28,7 +29,7 @@ use planaria_primitives::{
 	},
 };
 use planaria_worker::{
-	BatchView, ChainView, FragmentView, Me, Memory, OrderView, Step, Submit, step,
+	BatchView, ChainView, ChallengeView, FragmentView, Me, Memory, OrderView, Step, Submit, step,
 };
 use sp_application_crypto::RuntimeAppPublic;
 use sp_core::offchain::StorageKind;
@@ -41,6 +42,14 @@ const LOG_TARGET: &str = "runtime::offchain";
 /// How many blocks behind the best one a duty is anchored: forks of that depth are rare, and a duty
 /// stays valid on all of them.
 const ANCHOR_DEPTH: u32 = 3;
+
+// The worker's limits are those of the calls.
+const _: () = {
+	assert!(planaria_worker::MAX_BATCH == restore::MAX_READY as usize);
+	assert!(planaria_worker::MAX_BATCHES == restore::MAX_BATCHES as usize);
+	assert!(planaria_worker::MAX_PROOFS == restore::MAX_PROOFS as usize);
+	assert!(planaria_worker::MAX_PROOFS == audit::MAX_ANSWERS as usize);
+};
 
 /// Runs the worker after the block with this header, if the keystore has a miner's hot key.
 pub fn run(header: &Header) {
@@ -149,6 +158,7 @@ impl ChainView for Chain {
 			miner: self.miner,
 			takes_data: standing.takes_data() && has_room,
 			claims_left: params.max_claims.saturating_sub(load.claims),
+			claim_period: restore::Parameters::<Runtime>::get().claim_period,
 			miners: miners::Registered::<Runtime>::get(),
 			last_seen: load.last_seen,
 			alive_every: params.alive_every,
@@ -163,7 +173,7 @@ impl ChainView for Chain {
 		let holder = info.segment.holder(id.index);
 		let order = Restore::order_of(id, &info).map(|order| match queries::live_claim(&order) {
 			Some((by, deadline)) => {
-				OrderView::Claimed { by, deadline, ready: order.state.is_ready_by(by) }
+				OrderView::Claimed { by, deadline, ready: Restore::ready_of(by).contains(&id) }
 			},
 			None if Restore::is_void(id, &order, &info) => OrderView::Void,
 			None => OrderView::Unclaimed,
@@ -174,19 +184,38 @@ impl ChainView for Chain {
 			confirmed: info.segment.is_confirmed(id.index),
 			alive: info.state.is_alive(),
 			holds_sibling: info.segment.index_of(self.miner).is_some_and(|index| index != id.index),
-			takeable: Restore::may_take(self.miner, id, &info).is_ok(),
-			spare: Restore::spare(id.segment, &info),
 			order,
 		})
+	}
+
+	fn is_takeable(&self, id: FragmentId) -> bool {
+		let info = <Files as pallet_planaria_support::Fragments>::get(id.segment);
+		info.is_some_and(|info| Restore::may_take(self.miner, id, &info).is_ok())
+	}
+
+	fn spare(&self, id: FragmentId) -> i16 {
+		let info = <Files as pallet_planaria_support::Fragments>::get(id.segment);
+		info.map_or(i16::MIN, |info| Restore::spare(id.segment, &info))
 	}
 
 	fn claims(&self) -> Vec<FragmentId> {
 		Restore::claims_of(self.miner).take(MAX_LISTED).collect()
 	}
 
-	fn batch(&self) -> Option<BatchView> {
-		let batch = Restore::batch_of(self.miner)?;
-		Some(BatchView { asked: Restore::asked(&batch) })
+	fn batches(&self) -> Vec<BatchView> {
+		let batches = Restore::batches_of(self.miner).into_iter();
+		batches.map(|(at, batch)| BatchView { at, asked: Restore::asked(at, &batch) }).collect()
+	}
+
+	fn challenges(&self) -> Vec<ChallengeView> {
+		Audit::challenges_of(self.miner)
+			.map(|(fragment, challenge)| ChallengeView {
+				fragment,
+				chunk: challenge.chunk,
+				deadline: challenge.deadline,
+			})
+			.take(MAX_LISTED)
+			.collect()
 	}
 
 	fn is_due(&self, chore: &Chore) -> bool {
@@ -232,10 +261,17 @@ impl Chain {
 				let signature = self.sign(DutyKind::Ready, anchor, &fragments, key);
 				authorized(restore::Call::ready { miner, anchor, fragments, signature })
 			},
-			Submit::Report(proofs) => {
+			Submit::Report(at, proofs) => {
 				let proofs = bounded(proofs);
-				let signature = self.sign(DutyKind::Report, anchor, &proofs, key);
-				authorized(restore::Call::report { miner, anchor, proofs, signature })
+				let items = (at, &proofs);
+				let signature = self.sign(DutyKind::Report, anchor, &items, key);
+				authorized(restore::Call::report { miner, anchor, at, proofs, signature })
+			},
+			Submit::Answer(answers) => {
+				let answer = |(fragment, proof)| audit::Answer { fragment, proof };
+				let answers = bounded(answers.into_iter().map(answer).collect());
+				let signature = self.sign(DutyKind::Answer, anchor, &answers, key);
+				authorized(audit::Call::answer { miner, anchor, answers, signature })
 			},
 			Submit::Open(items) => {
 				self.signed(restore::Call::open { fragments: bounded(items) }, key)?

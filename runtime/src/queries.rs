@@ -4,20 +4,29 @@
 //! Answers to the runtime APIs: what is computed, joined or paged. No page is longer than
 //! [`MAX_PAGE`], whatever is asked for.
 
-use crate::{AccountId, Clock, Files, Miners, Restore, Runtime, System};
+use crate::{
+	AccountId, Clock, Files, Miners, Restore, Rewards, Runtime, System, configs::storage::MaxSpace,
+};
 use alloc::{string::String, vec::Vec};
-use pallet_planaria_files as files;
+use pallet_planaria_audit as audit;
+use pallet_planaria_files::{self as files, Placing};
 use pallet_planaria_miners::{self as miners, MinerOf, Phase};
-use pallet_planaria_restore::{self as restore, Cause, Order, OrderState, Verdict};
+use pallet_planaria_restore::{self as restore, Cause, Order, Verdict};
+use pallet_planaria_rewards as rewards;
+use pallet_planaria_space::{self as space, Phase as SpaceState};
 use pallet_planaria_support::{
-	Clock as _, Collateral as _, FileState, MinerDirectory as _, SegmentInfo, Standing,
+	Clock as _, Collateral as _, FileState, MinerDirectory as _, SegmentInfo, Standing, whole,
 };
 use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, Hash, MinerId, SegmentId};
 use planaria_runtime_api::{
-	FileLife, FileStatus, FragmentRecord, FragmentStatus, MAX_PAGE, MinerStanding, MinerStatus,
-	NetworkStatus, OrderCause, OrderStanding, OrderStatus, SegmentClaim, SegmentStatus,
-	SegmentVerdict, TargetStatus, VerdictStatus,
+	AuditLevel, AuditStatus, EarningsStatus, FileLife, FileStatus, FragmentRecord, FragmentStatus,
+	MAX_PAGE, MinerStanding, MinerStatus, NetworkStatus, OperatorStatus, OrderCause, OrderStanding,
+	OrderStatus, PlacementStatus, SegmentClaim, SegmentStatus, SegmentVerdict, SpacePhase,
+	SpaceStatus, SpaceTerms, TargetStatus, VerdictStatus,
 };
+
+/// The milliseconds of a day.
+const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
 fn page(limit: u32) -> usize {
 	limit.min(MAX_PAGE) as usize
@@ -68,10 +77,31 @@ fn miner_status(miner: MinerId, record: &MinerOf<Runtime>) -> MinerStatus {
 			Phase::Departed { free_at } => Some(free_at),
 			_ => None,
 		},
+		audit: audit_status(miner),
 	}
 }
 
-fn standing(record: &MinerOf<Runtime>) -> MinerStanding {
+fn audit_status(miner: MinerId) -> AuditStatus {
+	let record = audit::Records::<Runtime>::get(miner);
+	let params = audit::Parameters::<Runtime>::get();
+	let level = |strikes| match params.level(strikes) {
+		None => AuditLevel::Clean,
+		Some(audit::Level::Warned) => AuditLevel::Warned,
+		Some(audit::Level::Suspended) => AuditLevel::Suspended,
+		Some(audit::Level::Slashed) => AuditLevel::Slashed,
+		Some(audit::Level::Expelled) => AuditLevel::Expelled,
+	};
+	AuditStatus {
+		open: record.open,
+		strikes: record.strikes,
+		level: level(record.strikes),
+		next: level(record.strikes.saturating_add(1)),
+		heals_at: (record.strikes > 0).then(|| record.since.saturating_add(params.heal_after)),
+	}
+}
+
+/// How the network sees the miner of this record.
+pub fn standing(record: &MinerOf<Runtime>) -> MinerStanding {
 	match record.standing() {
 		None => MinerStanding::Departed,
 		Some(Standing::Serving) => MinerStanding::Serving,
@@ -116,6 +146,12 @@ pub fn file(index: FileIndex) -> Option<FileStatus> {
 		unconfirmed: file.unconfirmed,
 		lost: file.lost,
 		last_progress: file.last_progress,
+		placement: match Files::placing(&file) {
+			Placing::Chosen => PlacementStatus::Chosen,
+			Placing::Drawn { seed, ids, candidates, more_at } => {
+				PlacementStatus::Drawn { seed, ids, candidates, more_at }
+			},
+		},
 		deposit: file.deposit,
 	})
 }
@@ -177,7 +213,8 @@ fn verdict(segment: SegmentId) -> Option<VerdictStatus> {
 	restore::Verdicts::<Runtime>::get(segment).map(verdict_status)
 }
 
-fn verdict_status(verdict: Verdict) -> VerdictStatus {
+/// A verdict as it is shown.
+pub fn verdict_status(verdict: Verdict) -> VerdictStatus {
 	match verdict {
 		Verdict::Suspected { deadline } => VerdictStatus::Suspected { deadline },
 		Verdict::Lost { since } => VerdictStatus::Lost { since },
@@ -228,7 +265,8 @@ fn claims_in(segment: SegmentId, info: &SegmentInfo) -> Vec<SegmentClaim> {
 		.filter_map(|index| {
 			let order = restore::Orders::<Runtime>::get(FragmentId { segment, index })?;
 			let (by, deadline) = live_claim(&order)?;
-			Some(SegmentClaim { index, by, deadline, ready: order.state.is_ready_by(by) })
+			let ready = Restore::ready_of(by).contains(&FragmentId { segment, index });
+			Some(SegmentClaim { index, by, deadline, ready })
 		})
 		.collect()
 }
@@ -269,14 +307,23 @@ pub fn claims(miner: MinerId, after: Option<FragmentId>, limit: u32) -> Vec<Orde
 		.collect()
 }
 
+/// Why an order was opened, as it is shown.
+pub fn order_cause(cause: Cause) -> OrderCause {
+	match cause {
+		Cause::Broken => OrderCause::Broken,
+		Cause::Target => OrderCause::Target,
+		Cause::Challenge => OrderCause::Challenge,
+	}
+}
+
 fn order_status(fragment: FragmentId, order: &Order) -> Option<OrderStatus> {
 	let info = <Files as pallet_planaria_support::Fragments>::get(fragment.segment)?;
-	let standing = match (live_claim(order), order.state) {
-		(None, _) | (_, OrderState::Unclaimed) => OrderStanding::Unclaimed,
-		(Some((by, deadline)), OrderState::Claimed { .. }) => {
-			OrderStanding::Claimed { by, deadline }
+	let standing = match live_claim(order) {
+		None => OrderStanding::Unclaimed,
+		Some((by, deadline)) if Restore::ready_of(by).contains(&fragment) => {
+			OrderStanding::Ready { by, deadline }
 		},
-		(Some((by, deadline)), OrderState::Ready { .. }) => OrderStanding::Ready { by, deadline },
+		Some((by, deadline)) => OrderStanding::Claimed { by, deadline },
 	};
 	Some(OrderStatus {
 		fragment,
@@ -284,11 +331,7 @@ fn order_status(fragment: FragmentId, order: &Order) -> Option<OrderStatus> {
 		number: info.number,
 		len: info.spec.fragment_len(info.number),
 		holder: info.segment.holder(fragment.index),
-		cause: match order.cause {
-			Cause::Broken => OrderCause::Broken,
-			Cause::Target => OrderCause::Target,
-			Cause::Challenge => OrderCause::Challenge,
-		},
+		cause: order_cause(order.cause),
 		opened: order.opened,
 		standing,
 		expiries: order.expiries,
@@ -346,4 +389,64 @@ pub fn verdicts(after: Option<SegmentId>, limit: u32) -> Vec<SegmentVerdict> {
 /// The beacon of one of the last 256 blocks.
 pub fn beacon(block: u32) -> Option<Hash> {
 	Clock::beacon_at(block)
+}
+
+/// What an account has bought.
+pub fn space(owner: &AccountId) -> Option<SpaceStatus> {
+	let space = space::Spaces::<Runtime>::get(owner)?;
+	let (now, grace) = (Clock::now(), space::Parameters::<Runtime>::get().grace);
+	// At most as many as one account may authorise.
+	let operators: Vec<_> = space::Operators::<Runtime>::iter_prefix(owner).collect();
+	let deposits = operators.iter().map(|(_, operator)| operator.deposit);
+	Some(SpaceStatus {
+		owner: owner.clone(),
+		bytes: space.bytes,
+		reserved: space.reserved,
+		used: space.used,
+		phase: match space.phase(now, grace) {
+			SpaceState::Open => SpacePhase::Open,
+			SpaceState::Grace => SpacePhase::Grace,
+			SpaceState::Over => SpacePhase::Lapsed,
+		},
+		open_until: space.open_until(grace),
+		until: space.until,
+		price: space.price,
+		left: whole(space.left_at(now)),
+		deposit: deposits.fold(space.deposit, u128::saturating_add),
+		operators: operators
+			.into_iter()
+			.map(|(operator, known)| OperatorStatus {
+				operator,
+				bytes: known.bytes,
+				until: known.until,
+			})
+			.collect(),
+	})
+}
+
+/// What space costs now, and how much of it is sold.
+pub fn space_terms() -> SpaceTerms {
+	let params = space::Parameters::<Runtime>::get();
+	SpaceTerms {
+		price: params.price,
+		grace: params.grace,
+		min_bytes: params.min_bytes,
+		max_bytes: MaxSpace::get(),
+		max_ticks: params.max_ticks,
+		deposit: params.deposit,
+	}
+}
+
+/// What a registered miner earns.
+pub fn earnings(miner: MinerId) -> Option<EarningsStatus> {
+	let record = miners::Miners::<Runtime>::get(miner)?;
+	let held = rewards::Accounts::<Runtime>::get(miner).map_or(0, |account| account.held);
+	let earns = record.earns();
+	let bytes = if earns { held } else { 0 };
+	let flow = Rewards::flow_now();
+	let each = flow.rate.checked_div(flow.stored().into()).unwrap_or_default();
+	let ticks = u128::from(DAY_MILLIS / crate::Babe::slot_duration().max(1));
+	let per_day = each.saturating_mul(bytes.into()).saturating_mul(ticks);
+	let claimable = Rewards::claimable(miner);
+	Some(EarningsStatus { miner, earns, bytes, claimable, per_day: whole(per_day) })
 }

@@ -13,26 +13,40 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use pallet_planaria_support::{Clock, FileState};
-use planaria_primitives::{CodingParams, FileId, FileIndex, FragmentId, MAX_FRAGMENTS, MinerId};
+use planaria_primitives::{
+	CodingParams, FileId, FileIndex, FragmentId, MAX_FRAGMENTS, MinerId, PlacementRule,
+	placement::Draw,
+};
 use sp_runtime::traits::Bounded;
 
 /// What the benchmarks need of the pallets beside this one.
-pub trait BenchmarkHelper {
+pub trait BenchmarkHelper<AccountId> {
 	/// Miner number `index`, which takes any amount of data. The same one every time.
 	fn miner(index: u32) -> MinerId;
+
+	/// Lets an account that is rich store as much as one account may.
+	fn space(owner: &AccountId);
+
+	/// Gives this block a beacon.
+	fn set_beacon(block: u32);
 }
 
-/// Miners that need no preparation.
-impl BenchmarkHelper for () {
+/// Miners and space that need no preparation.
+impl<AccountId> BenchmarkHelper<AccountId> for () {
 	fn miner(index: u32) -> MinerId {
 		MinerId(index)
 	}
+
+	fn space(_: &AccountId) {}
+
+	fn set_beacon(_: u32) {}
 }
 
 fn rich<T: Config>() -> T::AccountId {
 	let who: T::AccountId = whitelisted_caller();
 	let enough = BalanceOf::<T>::max_value() / 4u32.into();
 	T::Currency::set_balance(&who, enough);
+	T::BenchmarkHelper::space(&who);
 	who
 }
 
@@ -42,7 +56,8 @@ fn ordered<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> FileI
 	let size = coding.segment_capacity().saturating_mul(segments.into());
 	let file = NextFile::<T>::get();
 	let (id, label) = (FileId([7; 32]), Label::truncate_from(alloc::vec![0; 64]));
-	FilesPallet::<T>::order(RawOrigin::Signed(who.clone()).into(), id, size, coding, label, None)
+	let origin = RawOrigin::Signed(who.clone()).into();
+	FilesPallet::<T>::order(origin, id, size, coding, label, None, PlacementRule::Chosen)
 		.expect("the caller is rich");
 	file
 }
@@ -64,6 +79,37 @@ fn placed<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> FileIn
 	file
 }
 
+/// Places a file, and has its holders drawn from now on. Returns it with placements with other
+/// miners, as far as these are candidates.
+fn drawn<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> (FileIndex, Placements) {
+	let file = placed::<T>(who, segments, fragments);
+	// As many miners again, and all candidates there can be.
+	let others = u32::from(fragments)..u32::from(fragments).saturating_mul(2);
+	let others: Vec<_> = others.map(T::BenchmarkHelper::miner).collect();
+	let ids = others.iter().map(|miner| miner.0.saturating_add(1)).max().unwrap_or(0);
+	let (ordered, each) = (1u32, u8::MAX);
+	let block = ordered.saturating_add(SEED_DELAY);
+	frame_system::Pallet::<T>::set_block_number(block.into());
+	T::BenchmarkHelper::set_beacon(block);
+	let seed = T::Clock::beacon_at(block).expect("the block is there");
+	Files::<T>::mutate(file, |file| {
+		let file = file.as_mut().expect("it was ordered");
+		file.lot = Lot::Drawn { seed: Seed::Awaited(ordered), ids, each };
+	});
+	let draw = Draw { seed, ids, candidates: each.into() };
+	let placement = |number| {
+		let mut free = others.clone();
+		let choice = |index| {
+			let mut candidates = (0..=u8::MAX).zip(draw.of(number, index));
+			let (choice, miner) = candidates.find(|(_, miner)| free.contains(miner))?;
+			free.retain(|other| *other != miner);
+			Some(choice)
+		};
+		Placement::Drawn(BoundedVec::truncate_from((0..fragments).map(choice).collect()))
+	};
+	(file, BoundedVec::truncate_from((0..segments).map(placement).collect()))
+}
+
 /// Fragment `index` of a file's first segment.
 fn fragment<T: Config>(file: FileIndex, index: u8) -> FragmentId {
 	let file = Files::<T>::get(file).expect("it was ordered");
@@ -83,40 +129,40 @@ mod benchmarks {
 	fn order() {
 		let who = rich::<T>();
 		let (id, label) = (FileId([7; 32]), Label::truncate_from(alloc::vec![0; 64]));
+		(0..12).for_each(|index| _ = T::BenchmarkHelper::miner(index));
+		let rule = PlacementRule::Drawn;
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who), id, 1 << 30, CodingParams::STANDARD, label, None);
+		_(RawOrigin::Signed(who), id, 1 << 30, CodingParams::STANDARD, label, None, rule);
 
 		assert!(Files::<T>::contains_key(FileIndex(0)));
 	}
 
-	/// Places segments again with other miners.
+	/// Places segments again with other miners, which are drawn.
 	#[benchmark]
 	fn place(s: Linear<1, MAX_PLACEMENTS>) {
 		let who = rich::<T>();
-		let file = placed::<T>(&who, s, 2);
-		let others = placements::<T>(s, 2, 2);
+		let (file, others) = drawn::<T>(&who, s, 2);
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who), file, 0, others);
 
 		let first = Segments::<T>::get(fragment::<T>(file, 0).segment).expect("it is placed");
-		assert_eq!(first.holder(0), Some(T::BenchmarkHelper::miner(2)));
+		assert_ne!(first.holder(0), Some(T::BenchmarkHelper::miner(0)));
 	}
 
-	/// Places one segment again with other miners.
+	/// Places one segment again with other miners, which are drawn.
 	#[benchmark]
 	fn place_fragments(n: Linear<2, 64>) {
 		let who = rich::<T>();
 		let n = u8::try_from(n).expect("at most 64; qed");
-		let file = placed::<T>(&who, 1, n);
-		let others = placements::<T>(1, n.into(), n.into());
+		let (file, others) = drawn::<T>(&who, 1, n);
 
 		#[extrinsic_call]
 		place(RawOrigin::Signed(who), file, 0, others);
 
 		let first = Segments::<T>::get(fragment::<T>(file, 0).segment).expect("it is placed");
-		assert_eq!(first.holder(0), Some(T::BenchmarkHelper::miner(n.into())));
+		assert_ne!(first.holder(0), Some(T::BenchmarkHelper::miner(0)));
 	}
 
 	/// Confirms the last fragments of as many files.

@@ -5,8 +5,8 @@
 
 use crate::{
 	AgendaOf, BalanceOf, Config, Error, Event, File, FileOf, FileV0, Files, FilesById, FilesOf,
-	HoldReason, LOG_TARGET, Label, NextFile, NextSegment, Pallet, Parameters, Placement,
-	Placements, Segments, WeightInfo,
+	HoldReason, LOG_TARGET, Label, Lot, NextFile, NextSegment, Pallet, Parameters, ParamsOf,
+	Placement, Placements, Placing, Seed, Segments, WeightInfo,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -17,14 +17,15 @@ use frame_support::{
 	weights::WeightMeter,
 };
 use pallet_planaria_support::{
-	Clock, Custody, DutyGate, FileState, Fragments, MinerLedger, OnSegmentRemoved, Purpose,
-	SegmentInfo, SpaceLedger,
+	Clock, Custody, DutyGate, FileState, Fragments, Lapsed, MinerCount, MinerLedger, Moved,
+	OnConfirmed, OnSegmentRemoved, OnSegmentStored, OnSpaceLapsed, Purpose, SegmentInfo,
+	SpaceLedger, WriteOff,
 };
 use planaria_primitives::{
 	CodingError, CodingParams, FileId, FileIndex, FileSpec, FragmentId, MAX_FRAGMENTS, MinerId,
-	Segment, SegmentId, SpecError, Tick, segment::bit,
+	PlacementRule, Segment, SegmentId, SpecError, Tick, placement::Draw, segment::bit,
 };
-use sp_runtime::ArithmeticError;
+use sp_runtime::{ArithmeticError, traits::UniqueSaturatedInto};
 
 /// How many segments of 64 fragments one `tidy` removes; of smaller ones more.
 const TIDY_SEGMENTS: u64 = 16;
@@ -41,11 +42,13 @@ impl<T: Config> Pallet<T> {
 		coding: CodingParams,
 		label: Label,
 		payer: Option<T::AccountId>,
+		rule: PlacementRule,
 	) -> DispatchResult {
 		let spec = FileSpec::new(size, coding).map_err(Error::<T>::from)?;
 		let segments = spec.segments();
 		let owner = payer.unwrap_or_else(|| by.clone());
 		let params = Parameters::<T>::get();
+		let lot = Self::lot(rule, by == owner, spec.fragments(), &params)?;
 		let deposit = params.deposit(segments).ok_or(ArithmeticError::Overflow)?;
 		let file = NextFile::<T>::get();
 		let next_file = file.0.checked_add(1).ok_or(ArithmeticError::Overflow)?;
@@ -73,6 +76,8 @@ impl<T: Config> Pallet<T> {
 			ordered: now,
 			last_progress: now,
 			deposit,
+			written_off: 0,
+			lot,
 		};
 		Self::put_down(record.deadline(params.order_timeout), file);
 		NextFile::<T>::put(FileIndex(next_file));
@@ -82,6 +87,45 @@ impl<T: Config> Pallet<T> {
 		FilesOf::<T>::insert(&owner, file, ());
 		Self::deposit_event(Event::Ordered { file, id, owner, first_segment, segments, by });
 		Ok(())
+	}
+
+	/// How a new file with so many fragments in a segment is placed.
+	fn lot(
+		rule: PlacementRule,
+		by_owner: bool,
+		fragments: u8,
+		params: &ParamsOf<T>,
+	) -> Result<Lot, DispatchError> {
+		let registered = T::MinerCount::registered();
+		match rule {
+			PlacementRule::Chosen => {
+				ensure!(by_owner || registered < params.drawn_from, Error::<T>::OwnerChooses);
+				Ok(Lot::Chosen)
+			},
+			PlacementRule::Drawn => {
+				ensure!(registered >= u32::from(fragments), Error::<T>::TooFewMiners);
+				Ok(Lot::drawn(Self::block(), T::MinerCount::next_id().0, registered))
+			},
+		}
+	}
+
+	fn block() -> u32 {
+		frame_system::Pallet::<T>::block_number().unique_saturated_into()
+	}
+
+	/// How a file is placed, with what its candidates follow from now.
+	pub fn placing(file: &FileOf<T>) -> Placing {
+		let Lot::Drawn { seed, ids, each } = &file.lot else { return Placing::Chosen };
+		let seed = match seed {
+			Seed::Known(seed) => Some(*seed),
+			Seed::Awaited(ordered) => T::Clock::beacon_at(Seed::block(*ordered, Self::block())),
+		};
+		let params = Parameters::<T>::get();
+		let waited = T::Clock::now().saturating_sub(file.last_progress);
+		let candidates = params.candidates(*each, waited);
+		let more_at =
+			params.more_after(waited).map(|after| file.last_progress.saturating_add(after));
+		Placing::Drawn { seed, ids: *ids, candidates, more_at }
 	}
 
 	pub(crate) fn do_place(
@@ -100,31 +144,64 @@ impl<T: Config> Pallet<T> {
 			.checked_add(segments)
 			.filter(|end| *end <= spec.segments())
 			.ok_or(Error::<T>::SegmentNotFound)?;
+		let draw = Self::placing(&file).draw();
+		ensure!(draw.is_some() || file.lot == Lot::Chosen, Error::<T>::SeedUnknown);
 
 		for (number, placement) in (first..end).zip(placements) {
 			let id = file.segment_id(number);
 			let segment = Segments::<T>::get(id)
 				.unwrap_or_else(|| Segment::unplaced(index, spec.fragments()));
-			let segment =
-				Self::place_segment(segment, placement, spec.fragment_len(number).into())?;
+			let miners = Self::named(&segment, number, placement, draw.as_ref())?;
+			let segment = Self::place_segment(segment, &miners, spec.fragment_len(number).into())?;
 			Segments::<T>::insert(id, segment);
 		}
-		if end > file.placed {
-			file.placed = end;
+		let mut changed = end > file.placed;
+		file.placed = file.placed.max(end);
+		if let (Some(Draw { seed: drawn, .. }), Lot::Drawn { seed, .. }) = (draw, &mut file.lot)
+			&& matches!(seed, Seed::Awaited(_))
+		{
+			*seed = Seed::Known(drawn);
+			changed = true;
+		}
+		if changed {
 			Files::<T>::insert(index, file);
 		}
 		Self::deposit_event(Event::Placed { file: index, first, segments });
 		Ok(())
 	}
 
+	/// The miners that a placement means for segment number `number`, one per fragment.
+	fn named(
+		segment: &Segment,
+		number: u32,
+		placement: &Placement,
+		draw: Option<&Draw>,
+	) -> Result<Vec<MinerId>, DispatchError> {
+		let fragments = segment.fragments();
+		ensure!(placement.fragments() == u32::from(fragments), Error::<T>::WrongFragmentCount);
+		match (placement, draw) {
+			(Placement::Chosen(miners), None) => Ok(miners.to_vec()),
+			(Placement::Drawn(choices), Some(draw)) => (0..fragments)
+				.zip(choices)
+				.map(|(index, choice)| match choice {
+					None => Ok(segment.holder(index).unwrap_or(MinerId::NOBODY)),
+					Some(choice) => draw
+						.candidate(number, index, *choice)
+						.ok_or_else(|| Error::<T>::NotACandidate.into()),
+				})
+				.collect(),
+			(Placement::Chosen(_), Some(_)) | (Placement::Drawn(_), None) => {
+				Err(Error::<T>::WrongPlacement.into())
+			},
+		}
+	}
+
 	/// Assigns the segment's unconfirmed fragments, `len` bytes each, and moves the reservations.
 	fn place_segment(
 		mut segment: Segment,
-		placement: &Placement,
+		miners: &[MinerId],
 		len: u64,
 	) -> Result<Segment, DispatchError> {
-		let Placement::Chosen(miners) = placement;
-		ensure!(miners.len() == segment.holders.len(), Error::<T>::WrongFragmentCount);
 		let mut named: Vec<_> = miners.iter().filter(|m| **m != MinerId::NOBODY).collect();
 		named.sort_unstable();
 		ensure!(named.windows(2).all(|pair| pair[0] != pair[1]), Error::<T>::RepeatedMiner);
@@ -156,15 +233,17 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_confirm(miner: MinerId, items: &[FragmentId]) {
 		let now = T::Clock::now();
-		let mut count = 0u32;
+		let mut confirmed = Vec::new();
 		for (index, fragment) in (0u32..).zip(items) {
 			match with_storage_layer(|| Self::confirm_one(miner, *fragment, now)) {
-				Ok(()) => count = count.saturating_add(1),
+				Ok(()) => confirmed.push(*fragment),
 				Err(error) => Self::deposit_event(Event::ItemFailed { miner, index, error }),
 			}
 		}
-		if count > 0 {
+		if !confirmed.is_empty() {
+			let count = u32::try_from(confirmed.len()).unwrap_or(u32::MAX);
 			Self::deposit_event(Event::Confirmed { miner, count });
+			T::OnConfirmed::on_confirmed(miner, confirmed);
 		}
 	}
 
@@ -175,9 +254,14 @@ impl<T: Config> Pallet<T> {
 		let spec = file.spec();
 		let index = segment.file;
 
-		T::MinerLedger::settle(miner, spec.fragment_len(number).into(), Purpose::Placement);
+		let len = spec.fragment_len(number).into();
+		T::MinerLedger::settle(miner, len, Purpose::Placement);
 		segment.confirmed |= bit(fragment.index);
+		let stored = segment.confirmed_count() == segment.fragments();
 		Segments::<T>::insert(fragment.segment, segment);
+		if stored {
+			T::OnSegmentStored::on_segment_stored(fragment.segment, spec.fragments(), len);
+		}
 
 		file.unconfirmed = file.unconfirmed.checked_sub(1).ok_or(ArithmeticError::Underflow)?;
 		file.last_progress = now;
@@ -192,10 +276,11 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_delete(who: T::AccountId, index: FileIndex) -> DispatchResult {
 		let mut file = Files::<T>::get(index).ok_or(Error::<T>::FileNotFound)?;
-		ensure!(file.owner == who, Error::<T>::NotYourFile);
-		let bytes = file.spec().stored_bytes();
+		ensure!(file.may_place(&who), Error::<T>::NotYourFile);
+		ensure!(T::SpaceLedger::may_act(&file.owner, &who), Error::<T>::NotYourFile);
+		let bytes = file.paid_bytes();
 		match file.state {
-			FileState::Pending => T::SpaceLedger::release(&file.owner, bytes),
+			FileState::Pending => T::SpaceLedger::release(&file.owner, &file.by, bytes),
 			FileState::Active => T::SpaceLedger::free(&file.owner, bytes),
 			FileState::Deleting | FileState::Failed => return Err(Error::<T>::FileNotAlive.into()),
 		}
@@ -279,7 +364,7 @@ impl<T: Config> Pallet<T> {
 				}
 				failed = true;
 				file.state = FileState::Failed;
-				T::SpaceLedger::release(&file.owner, file.spec().stored_bytes());
+				T::SpaceLedger::release(&file.owner, &file.by, file.spec().stored_bytes());
 				Self::deposit_event(Event::OrderFailed { file: index });
 			},
 			FileState::Deleting | FileState::Failed => {},
@@ -355,11 +440,17 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn confirm_weight(items: u32) -> Weight {
-		T::WeightInfo::confirm(items).saturating_add(T::DutyGate::enter_weight())
+		T::WeightInfo::confirm(items)
+			.saturating_add(T::OnSegmentStored::weight().saturating_mul(items.into()))
+			.saturating_add(T::OnConfirmed::weight(items))
+			.saturating_add(T::DutyGate::enter_weight())
 	}
 
+	/// Measured for an owner, who needs no authorisation: reading an operator's comes on top.
 	pub(crate) fn delete_weight() -> Weight {
-		T::WeightInfo::delete().saturating_add(AgendaOf::<T>::schedule_weight(T::DbWeight::get()))
+		let db = T::DbWeight::get();
+		let agenda = AgendaOf::<T>::schedule_weight(db);
+		T::WeightInfo::delete().saturating_add(agenda).saturating_add(db.reads(1))
 	}
 
 	pub(crate) fn tidy_weight(files: u32) -> Weight {
@@ -458,6 +549,14 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
+	/// The file of a segment, if all of it is stored, and the segment's bytes.
+	fn stored(segment: SegmentId) -> Option<(FileIndex, FileOf<T>, u64)> {
+		let index = Segments::<T>::get(segment)?.file;
+		let file = Files::<T>::get(index).filter(|file| file.state == FileState::Active)?;
+		let bytes = file.segment_bytes(file.number_of(segment)?);
+		Some((index, file, bytes))
+	}
+
 	/// The fragment's file, which must be alive, and its segment with its number.
 	fn alive(fragment: FragmentId) -> Result<(FileOf<T>, Segment, u32), DispatchError> {
 		let segment = Segments::<T>::get(fragment.segment).ok_or(Error::<T>::SegmentNotFound)?;
@@ -476,44 +575,47 @@ impl<T: Config> Fragments for Pallet<T> {
 }
 
 impl<T: Config> Custody for Pallet<T> {
-	fn set_restoring(fragment: FragmentId, restoring: bool) -> DispatchResult {
-		let mut segment = if restoring {
-			let (_, segment, _) = Self::alive(fragment)?;
-			ensure!(segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
-			segment
-		} else {
-			// An order may end when the file is being removed already.
-			Segments::<T>::get(fragment.segment).ok_or(Error::<T>::SegmentNotFound)?
-		};
+	fn set_restoring(
+		fragment: FragmentId,
+		info: &mut SegmentInfo,
+		restoring: bool,
+	) -> DispatchResult {
+		let segment = &mut info.segment;
 		ensure!(fragment.index < segment.fragments(), Error::<T>::FragmentNotFound);
 		if restoring {
+			ensure!(segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
 			segment.restoring |= bit(fragment.index);
 		} else {
 			segment.restoring &= !bit(fragment.index);
 		}
-		Segments::<T>::insert(fragment.segment, segment);
+		Segments::<T>::insert(fragment.segment, &*segment);
 		Ok(())
 	}
 
-	fn hand_over(fragment: FragmentId, to: Option<MinerId>) -> DispatchResult {
-		let (file, mut segment, number) = Self::alive(fragment)?;
+	fn hand_over(
+		fragment: FragmentId,
+		info: &mut SegmentInfo,
+		to: Option<MinerId>,
+	) -> Result<Moved, DispatchError> {
+		let bytes = info.fragment_len();
+		let segment = &mut info.segment;
+		ensure!(info.state.is_alive(), Error::<T>::FileNotAlive);
+		ensure!(fragment.index < segment.fragments(), Error::<T>::FragmentNotFound);
 		ensure!(segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
 		if let Some(to) = to {
 			ensure!(to != MinerId::NOBODY, Error::<T>::PlacedWithNobody);
-			let another = (0..segment.fragments())
-				.any(|index| index != fragment.index && segment.holder(index) == Some(to));
+			let another = segment.index_of(to).is_some_and(|index| index != fragment.index);
 			ensure!(!another, Error::<T>::HoldsAnotherFragment);
+			segment.restoring &= !bit(fragment.index);
 		}
-		let len = file.spec().fragment_len(number).into();
-		if let Some(from) = segment.holder(fragment.index) {
-			T::MinerLedger::forget(from, len);
-		}
-		if let Some(to) = to {
-			T::MinerLedger::settle(to, len, Purpose::Claim);
-		}
+		let from = segment.holder(fragment.index);
 		segment.holders.set(fragment.index, to.unwrap_or(MinerId::NOBODY));
-		Segments::<T>::insert(fragment.segment, segment);
-		Ok(())
+		Segments::<T>::insert(fragment.segment, &*segment);
+		Ok(Moved { from, to, bytes })
+	}
+
+	fn moved(moves: &[Moved]) {
+		T::MinerLedger::moved(moves);
 	}
 
 	fn set_lost(segment: SegmentId, lost: bool) -> DispatchResult {
@@ -528,6 +630,56 @@ impl<T: Config> Custody for Pallet<T> {
 		}
 		Files::<T>::insert(index, file);
 		Ok(())
+	}
+}
+
+impl<T: Config> WriteOff<T::AccountId> for Pallet<T> {
+	fn write_off(segment: SegmentId) -> Result<T::AccountId, DispatchError> {
+		let (index, mut file, bytes) = Self::stored(segment).ok_or(Error::<T>::FileNotAlive)?;
+		T::SpaceLedger::free(&file.owner, bytes);
+		let owner = file.owner.clone();
+		file.written_off = file.written_off.saturating_add(bytes);
+		Files::<T>::insert(index, file);
+		Ok(owner)
+	}
+
+	fn take_back(segment: SegmentId) -> bool {
+		let Some((index, mut file, bytes)) = Self::stored(segment) else { return false };
+		let owner = &file.owner;
+		let reserved = with_storage_layer(|| T::SpaceLedger::reserve(owner, owner, bytes));
+		if reserved.is_err() {
+			return false;
+		}
+		T::SpaceLedger::settle(owner, bytes);
+		file.written_off = file.written_off.saturating_sub(bytes);
+		Files::<T>::insert(index, file);
+		true
+	}
+}
+
+impl<T: Config> OnSpaceLapsed<T::AccountId> for Pallet<T> {
+	/// In the order of the keys of [`FilesOf`]. A file that is being removed already gives nothing
+	/// back, and is a step as well.
+	fn on_space_lapsed(payer: T::AccountId, after: Option<FileIndex>) -> Option<Lapsed> {
+		let index = Self::files_of(&payer, after, 1).pop()?;
+		let mut lapsed = Lapsed { file: index, reserved: 0, used: 0 };
+		if let Some(mut file) = Files::<T>::get(index) {
+			let bytes = file.paid_bytes();
+			match file.state {
+				FileState::Pending => lapsed.reserved = bytes,
+				FileState::Active => lapsed.used = bytes,
+				FileState::Deleting | FileState::Failed => return Some(lapsed),
+			}
+			file.state = FileState::Deleting;
+			Files::<T>::insert(index, file);
+			Self::put_down(T::Clock::now(), index);
+			Self::deposit_event(Event::SpaceLapsed { file: index });
+		}
+		Some(lapsed)
+	}
+
+	fn weight() -> Weight {
+		Self::delete_weight()
 	}
 }
 

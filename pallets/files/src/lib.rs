@@ -17,6 +17,31 @@
 //! stands in the file's record; until the agenda, or anyone's [`tidy`](Call::tidy), begins to
 //! remove the file, a confirmation resumes the order.
 //!
+//! # Chosen and drawn holders
+//!
+//! Whoever names the holders decides who has a file in hand. A gateway that works together with an
+//! operator of many miners would give that operator everything. So holders are *drawn*, unless the
+//! owner signs an order that says otherwise, or the network has fewer miners than `drawn_from`:
+//! each fragment has four candidates, which follow from the order's seed, and whoever places it
+//! takes the one that suits: there is room, it is near, it answers. After `place_timeout` without a
+//! confirmation there are four more, `redraws` times.
+//!
+//! The seed is the beacon of the second block after the order, which nobody knows when it is
+//! ordered, and is kept in the file's record with the first placement. Candidates are drawn evenly
+//! among the ids there were when the file was ordered; as many more as there are ids of miners that
+//! have departed, up to eight times. A candidate that takes no data, or already has a fragment of
+//! the segment, just cannot be chosen.
+//!
+//! Whoever orders can order again and again until a draw suits. An owner who does that could have
+//! chosen in the first place. A gateway pays for each order, which shows in its owner's name. What
+//! it can reach within one draw, and what an operator can without it, is computed in
+//! `docs/limits.md`.
+//!
+//! # Lapse and removal
+//!
+//! When her space lapses, it is as if she had deleted all of her files, one after another
+//! ([`OnSpaceLapsed`]).
+//!
 //! Removal (`Deleting`, `Failed`) gives the owner's space back at once. The segments go in steps
 //! under a weight limit, with a cursor in the file's record: each holder's bytes are given back and
 //! what others keep about the segment is dropped through [`OnSegmentRemoved`]. When the last one is
@@ -40,6 +65,7 @@
 //!    are any. No more segments are lost than there are.
 //! 5. [`FilesById`] and [`FilesOf`] have exactly the files.
 //! 6. What is held of an owner is the sum of its files' deposits.
+//! 7. As long as a draw has no seed, nothing is placed.
 //!
 //! Only this pallet changes a fragment's holder ([`Custody`]), and it moves the miners' ledgers:
 //! an unconfirmed fragment is reserved by its holder, a confirmed one is held.
@@ -70,7 +96,7 @@ mod mock;
 mod tests;
 
 #[allow(unused_imports)] // for the docs
-use pallet_planaria_support::{Custody, OnSegmentRemoved};
+use pallet_planaria_support::{Custody, OnSegmentRemoved, OnSpaceLapsed};
 
 pub(crate) const LOG_TARGET: &str = "runtime::planaria-files";
 
@@ -86,11 +112,12 @@ pub mod pallet {
 	};
 	use frame_system::pallet_prelude::*;
 	use pallet_planaria_support::{
-		Agenda, Clock, DutyGate, MinerLedger, OnSegmentRemoved, SpaceLedger, hot_key,
+		Agenda, Clock, DutyGate, MinerCount, MinerLedger, OnConfirmed, OnSegmentRemoved,
+		OnSegmentStored, SpaceLedger, hot_key,
 	};
 	use planaria_primitives::{
-		CodingParams, FileId, FileIndex, FragmentId, MAX_FRAGMENTS, MinerId, Segment, SegmentId,
-		Tick, duty::DutyKind,
+		CodingParams, FileId, FileIndex, FragmentId, MAX_FRAGMENTS, MinerId, PlacementRule,
+		Segment, SegmentId, Tick, duty::DutyKind,
 	};
 
 	/// What a file's owner has held.
@@ -121,6 +148,9 @@ pub mod pallet {
 		/// The miners' bytes.
 		type MinerLedger: MinerLedger;
 
+		/// How many miners holders are drawn among.
+		type MinerCount: MinerCount;
+
 		/// Lets duty calls in.
 		type DutyGate: DutyGate<Self::RuntimeOrigin>;
 
@@ -129,6 +159,12 @@ pub mod pallet {
 
 		/// Told when a segment is gone.
 		type OnSegmentRemoved: OnSegmentRemoved;
+
+		/// Told when the last fragment of a segment is confirmed.
+		type OnSegmentStored: OnSegmentStored;
+
+		/// Told what a miner has confirmed.
+		type OnConfirmed: OnConfirmed;
 
 		/// Sets the parameters.
 		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
@@ -148,9 +184,9 @@ pub mod pallet {
 		/// What the calls weigh.
 		type WeightInfo: WeightInfo;
 
-		/// Prepares miners for benchmarks.
+		/// Prepares miners and space for benchmarks.
 		#[cfg(feature = "runtime-benchmarks")]
-		type BenchmarkHelper: crate::benchmarking::BenchmarkHelper;
+		type BenchmarkHelper: crate::benchmarking::BenchmarkHelper<Self::AccountId>;
 	}
 
 	const STORAGE_VERSION: StorageVersion = StorageVersion::new(0);
@@ -274,7 +310,7 @@ pub mod pallet {
 			/// The file.
 			file: FileIndex,
 		},
-		/// The owner deleted a file; its removal began.
+		/// A file was deleted by its owner, or in the owner's name; its removal began.
 		Deleted {
 			/// The file.
 			file: FileIndex,
@@ -295,6 +331,11 @@ pub mod pallet {
 			old: ParamsOf<T>,
 			/// What is set now.
 			new: ParamsOf<T>,
+		},
+		/// The owner's space has lapsed; the file's removal began.
+		SpaceLapsed {
+			/// The file.
+			file: FileIndex,
 		},
 	}
 
@@ -318,7 +359,8 @@ pub mod pallet {
 		NoParityFragments,
 		/// A coding has at most 64 fragments.
 		TooManyFragments,
-		/// Only the file's owner, and for placing whoever ordered it, may do this.
+		/// Only the file's owner, and whoever ordered it, may do this; deleting it only as long as the
+		/// owner authorises that.
 		NotYourFile,
 		/// The storage order is over: every fragment is confirmed, or the file is being removed.
 		NotPending,
@@ -344,8 +386,20 @@ pub mod pallet {
 		HoldsAnotherFragment,
 		/// None of the files has anything to be tidied up: their orders run, or they are active.
 		NothingToTidy,
-		/// The parameters are unsound: the timeout is zero, or a deposit exceeds every balance.
+		/// The parameters are unsound: a timeout is zero, there are too many draws, or a deposit
+		/// exceeds every balance.
 		InvalidParams,
+		/// In a network of this size only the owner may have holders chosen: order it drawn, or have
+		/// the owner sign the order.
+		OwnerChooses,
+		/// There are fewer miners than a segment has fragments.
+		TooFewMiners,
+		/// The file was ordered with the other kind of placement.
+		WrongPlacement,
+		/// The file's seed is not known yet: place it two blocks after it was ordered.
+		SeedUnknown,
+		/// The fragment has fewer candidates yet.
+		NotACandidate,
 	}
 
 	#[pallet::hooks]
@@ -421,12 +475,15 @@ pub mod pallet {
 		/// - `coding`: its erasure code. At most 2^20 segments of `data` x 8 MiB.
 		/// - `label`: what the owner calls it.
 		/// - `payer`: the owner, where it is not the signer.
+		/// - `placement`: whether the fragments' holders are chosen, or drawn. From `drawn_from`
+		///   miners on only the owner may have them chosen.
 		///
 		/// ## Events
 		///
 		/// [`Event::Ordered`] with the file's index and its segments' ids.
 		#[pallet::call_index(0)]
 		#[pallet::weight(Pallet::<T>::order_weight())]
+		#[allow(clippy::too_many_arguments)]
 		pub fn order(
 			origin: OriginFor<T>,
 			id: FileId,
@@ -434,9 +491,10 @@ pub mod pallet {
 			coding: CodingParams,
 			label: Label,
 			payer: Option<T::AccountId>,
+			placement: PlacementRule,
 		) -> DispatchResult {
 			let by = ensure_signed(origin)?;
-			Self::do_order(by, id, size, coding, label, payer)
+			Self::do_order(by, id, size, coding, label, payer, placement)
 		}
 
 		/// Places the fragments of consecutive segments with miners, or places them again.
@@ -455,7 +513,8 @@ pub mod pallet {
 		///
 		/// - `file`: the file, whose storage order must be running.
 		/// - `first`: the number of the first of these segments in the file.
-		/// - `placements`: one per segment, at most 256, but no more than fit into a block.
+		/// - `placements`: one per segment, at most 256, but no more than fit into a block; of the kind
+		///   the file was ordered with. Drawn ones can be made from the second block after the order.
 		///
 		/// ## Errors
 		///
@@ -520,18 +579,21 @@ pub mod pallet {
 			items: BoundedVec<FragmentId, T::MaxBatch>,
 			signature: Option<hot_key::Signature>,
 		) -> DispatchResultWithPostInfo {
-			T::DutyGate::enter(origin, DutyKind::Confirm, miner, anchor)?;
+			let entered = T::DutyGate::enter(origin, DutyKind::Confirm, miner, anchor)?;
 			// Looked at by `authorize`; a signed call needs none.
 			let _ = signature;
 			Self::do_confirm(miner, &items);
-			Ok(().into())
+			let weight = Self::confirm_weight(u32::try_from(items.len()).unwrap_or(u32::MAX))
+				.saturating_sub(T::DutyGate::enter_weight())
+				.saturating_add(entered);
+			Ok(Some(weight).into())
 		}
 
 		/// Deletes a file, whether its storage order still runs or not.
 		///
 		/// ## Dispatch Origin
 		///
-		/// Signed by the file's owner.
+		/// Signed by the file's owner, or by the operator that ordered it, as long as it is authorised.
 		///
 		/// ## Details
 		///

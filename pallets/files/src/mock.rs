@@ -14,8 +14,8 @@ use frame_support::{
 };
 use frame_system::{EnsureRoot, ensure_authorized, ensure_signed};
 use pallet_planaria_support::{
-	Clock, DutyGate, MinerDirectory, MinerInfo, MinerLedger, OnSegmentRemoved, Purpose,
-	SpaceLedger, Standing, hot_key,
+	Clock, DutyGate, MinerCount, MinerDirectory, MinerInfo, MinerLedger, OnConfirmed,
+	OnSegmentRemoved, OnSegmentStored, Purpose, SpaceLedger, Standing, hot_key,
 };
 use planaria_primitives::{FragmentId, Hash, MinerId, Segment, SegmentId, Tick, duty::DutyKind};
 use sp_runtime::BuildStorage;
@@ -31,8 +31,14 @@ pub const OPERATOR: AccountId = 4;
 /// What everybody begins with.
 pub const RICH: Balance = 1_000_000_000;
 /// Different, and not zero, so that a wrong deposit shows.
-pub const PARAMS: Params<Balance> =
-	Params { deposit_base: 1_000, deposit_per_segment: 7, order_timeout: 100 };
+pub const PARAMS: Params<Balance> = Params {
+	deposit_base: 1_000,
+	deposit_per_segment: 7,
+	order_timeout: 100,
+	place_timeout: 20,
+	redraws: 2,
+	drawn_from: MINERS + 1,
+};
 /// How many miners there are.
 pub const MINERS: u32 = 128;
 
@@ -92,9 +98,12 @@ impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Clock = MockClock;
 	type MinerLedger = MockMiners;
+	type MinerCount = MockMiners;
 	type DutyGate = MockGate;
 	type SpaceLedger = MockSpace;
 	type OnSegmentRemoved = MockRestore;
+	type OnSegmentStored = MockAudit;
+	type OnConfirmed = MockAudit;
 	type AdminOrigin = EnsureRoot<AccountId>;
 	type MaxBatch = ConstU32<128>;
 	type MaxFilesPerTick = ConstU32<8>;
@@ -121,8 +130,11 @@ impl Clock for MockClock {
 		Now::get()
 	}
 
-	fn beacon_at(_: u32) -> Option<Hash> {
-		None
+	/// That of each of the last 256 blocks.
+	fn beacon_at(block: u32) -> Option<Hash> {
+		let now = u32::try_from(System::block_number()).expect("few blocks");
+		let kept = now.saturating_sub(255)..=now;
+		kept.contains(&block).then(|| sp_io::hashing::blake2_256(&block.encode()))
 	}
 }
 
@@ -178,6 +190,26 @@ impl MinerDirectory<AccountId> for MockMiners {
 		let stash = Self::stash(miner.0);
 		let standing = Standings::get(miner).unwrap_or(Standing::Serving);
 		(miner.0 < MINERS).then_some(MinerInfo { stash, payee: stash, standing })
+	}
+}
+
+#[storage_alias]
+type Counts = StorageValue<Mock, (u32, u32)>;
+
+impl MockMiners {
+	/// There were so many miners, of which so many have not departed.
+	pub fn set_count(ids: u32, registered: u32) {
+		Counts::put((ids, registered));
+	}
+}
+
+impl MinerCount for MockMiners {
+	fn next_id() -> MinerId {
+		MinerId(Counts::get().map_or(MINERS, |(ids, _)| ids))
+	}
+
+	fn registered() -> u32 {
+		Counts::get().map_or(MINERS, |(_, registered)| registered)
 	}
 }
 
@@ -260,13 +292,13 @@ impl DutyGate<RuntimeOrigin> for MockGate {
 		kind: DutyKind,
 		miner: MinerId,
 		anchor: u32,
-	) -> Result<(), DispatchError> {
+	) -> Result<Weight, DispatchError> {
 		if ensure_authorized(origin.clone()).is_err() {
 			let who = ensure_signed(origin)?;
 			ensure!(MockMiners::by_account(&who) == Some(miner), DispatchError::BadOrigin);
 		}
 		Entered::put((kind, miner, anchor));
-		Ok(())
+		Ok(Self::enter_weight())
 	}
 
 	fn enter_weight() -> Weight {
@@ -278,8 +310,10 @@ impl DutyGate<RuntimeOrigin> for MockGate {
 
 #[storage_alias]
 type Space = StorageMap<Mock, Identity, AccountId, (u64, u64), ValueQuery>;
+#[storage_alias]
+type Revoked = StorageValue<Mock, bool, ValueQuery>;
 
-/// Space without end. Everybody has authorised the operator.
+/// Space without end. Everybody has authorised the operator, until it is revoked.
 #[derive(Debug)]
 pub struct MockSpace;
 
@@ -287,6 +321,16 @@ impl MockSpace {
 	/// An account's reserved and used bytes.
 	pub fn of(who: AccountId) -> (u64, u64) {
 		Space::get(who)
+	}
+
+	/// Nobody has authorised the operator any more.
+	pub fn revoke() {
+		Revoked::put(true);
+	}
+
+	/// Takes off what the files of a lapsed space give back.
+	pub fn lapse(who: AccountId, reserved: u64, used: u64) {
+		Self::change(who, (reserved, used), (0, 0));
 	}
 
 	fn change(who: AccountId, from: (u64, u64), to: (u64, u64)) {
@@ -299,12 +343,12 @@ impl MockSpace {
 
 impl SpaceLedger<AccountId> for MockSpace {
 	fn reserve(payer: &AccountId, by: &AccountId, bytes: u64) -> DispatchResult {
-		ensure!(payer == by || *by == OPERATOR, DispatchError::BadOrigin);
+		ensure!(Self::may_act(payer, by), DispatchError::BadOrigin);
 		Self::change(*payer, (0, 0), (bytes, 0));
 		Ok(())
 	}
 
-	fn release(payer: &AccountId, bytes: u64) {
+	fn release(payer: &AccountId, _: &AccountId, bytes: u64) {
 		Self::change(*payer, (bytes, 0), (0, 0));
 	}
 
@@ -314,6 +358,10 @@ impl SpaceLedger<AccountId> for MockSpace {
 
 	fn free(payer: &AccountId, bytes: u64) {
 		Self::change(*payer, (0, bytes), (0, 0));
+	}
+
+	fn may_act(payer: &AccountId, by: &AccountId) -> bool {
+		payer == by || (*by == OPERATOR && !Revoked::get())
 	}
 }
 
@@ -358,6 +406,49 @@ impl OnSegmentRemoved for MockRestore {
 
 	fn weight(fragments: u32) -> Weight {
 		RocksDbWeight::get().reads_writes(u64::from(fragments), u64::from(fragments))
+	}
+}
+
+#[storage_alias]
+type Stored = StorageMap<Mock, Identity, SegmentId, (u8, u64), OptionQuery>;
+#[storage_alias]
+type Batches = StorageValue<Mock, Vec<(MinerId, Vec<FragmentId>)>, ValueQuery>;
+
+/// Notes what it is told.
+#[derive(Debug)]
+pub struct MockAudit;
+
+impl MockAudit {
+	/// The segments that were stored: how many fragments of how many bytes.
+	pub fn stored(segment: SegmentId) -> Option<(u8, u64)> {
+		Stored::get(segment)
+	}
+
+	/// What miners confirmed, call by call.
+	pub fn batches() -> Vec<(MinerId, Vec<FragmentId>)> {
+		Batches::get()
+	}
+}
+
+impl OnSegmentStored for MockAudit {
+	fn on_segment_stored(id: SegmentId, fragments: u8, fragment_len: u64) {
+		assert!(!Stored::contains_key(id), "told once");
+		Stored::insert(id, (fragments, fragment_len));
+	}
+
+	fn weight() -> Weight {
+		RocksDbWeight::get().reads_writes(1, 1)
+	}
+}
+
+impl OnConfirmed for MockAudit {
+	fn on_confirmed(miner: MinerId, fragments: Vec<FragmentId>) {
+		assert!(!fragments.is_empty());
+		Batches::append((miner, fragments));
+	}
+
+	fn weight(_: u32) -> Weight {
+		RocksDbWeight::get().writes(1)
 	}
 }
 

@@ -4,8 +4,8 @@
 //! The crate's properties, checked.
 
 use crate::{
-	BalanceOf, Config, FileOf, Files, FilesById, FilesOf, HoldReason, NextFile, NextSegment,
-	Pallet, Segments,
+	BalanceOf, Config, FileOf, Files, FilesById, FilesOf, HoldReason, Lot, NextFile, NextSegment,
+	Pallet, Seed, Segments,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 use frame_support::{ensure, traits::fungible::InspectHold};
@@ -85,7 +85,10 @@ impl<T: Config> Pallet<T> {
 			let (spec, confirmed) = (file.spec(), confirmed.get(index).copied().unwrap_or(0));
 			ensure!(file.placed <= spec.segments(), "more segments are placed than there are");
 			ensure!(file.swept <= file.placed, "more segments are swept than were placed");
+			let awaited = matches!(file.lot, Lot::Drawn { seed: Seed::Awaited(_), .. });
+			ensure!(file.placed == 0 || !awaited, "a file was placed without its seed");
 			ensure!(file.lost <= file.placed, "more segments are lost than were placed");
+			ensure!(file.written_off <= spec.stored_bytes(), "more is written off than is stored");
 			if file.state.is_alive() {
 				let all = spec.segments() * u32::from(spec.fragments());
 				ensure!(file.swept == 0, "a file that is alive is swept");

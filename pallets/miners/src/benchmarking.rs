@@ -216,7 +216,9 @@ mod benchmarks {
 		#[extrinsic_call]
 		_(RawOrigin::Signed(stash));
 
-		assert!(Miners::<T>::get(id).is_some_and(|miner| miner.phase == Phase::Leaving));
+		assert!(
+			Miners::<T>::get(id).is_some_and(|miner| matches!(miner.phase, Phase::Leaving { .. }))
+		);
 	}
 
 	/// The worst case: the miner is absent.
@@ -308,6 +310,21 @@ mod benchmarks {
 	#[benchmark]
 	fn enter_duty() -> Result<(), BenchmarkError> {
 		let (id, _) = absent_miner::<T>();
+
+		#[block]
+		{
+			Pallet::<T>::enter(RawOrigin::Authorized.into(), DutyKind::Report, id, NOW - 1)?;
+		}
+
+		assert!(Loads::<T>::get(id).is_some_and(|load| load.last_seen == T::Clock::now()));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn enter_duty_again() -> Result<(), BenchmarkError> {
+		let (id, _) = absent_miner::<T>();
+		Pallet::<T>::enter(RawOrigin::Authorized.into(), DutyKind::Ready, id, NOW - 1)?;
+		pass::<T>(1);
 
 		#[block]
 		{

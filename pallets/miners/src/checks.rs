@@ -101,7 +101,7 @@ impl<T: Config> Pallet<T> {
 	/// Whether the miner leaves and nothing is left to wait for, so that anyone may let it go.
 	pub fn may_finish(miner: MinerId, record: &MinerOf<T>) -> Result<(), Error<T>> {
 		match record.phase {
-			Phase::Leaving | Phase::Expelled => (),
+			Phase::Leaving { .. } | Phase::Expelled => (),
 			Phase::Active { .. } => return Err(Error::<T>::NotLeaving),
 			Phase::Departed { .. } => return Err(Error::<T>::HasDeparted),
 		}

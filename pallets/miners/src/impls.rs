@@ -4,6 +4,7 @@
 //! What the pallet does for others: the directory, the ledger, the collateral and the duty gate.
 
 use crate::*;
+use alloc::{collections::BTreeMap, vec::Vec};
 use codec::Encode;
 use frame_support::{
 	defensive, ensure,
@@ -13,14 +14,14 @@ use frame_support::{
 	},
 	traits::{
 		fungible::hold::Mutate as _,
-		tokens::{Fortitude, Precision, Restriction},
+		tokens::{Fortitude, Precision, Preservation, Restriction},
 	},
 	weights::Weight,
 };
 use frame_system::RawOrigin;
 use pallet_planaria_support::{
-	Brake, Clock as _, Collateral, Discipline, DutyGate, MinerDirectory, MinerInfo, MinerLedger,
-	Purpose, hot_key,
+	Brake, Clock as _, Collateral, Discipline, DutyGate, EarningChange, MinerCount, MinerDirectory,
+	MinerInfo, MinerLedger, Moved, OnEarningChange as _, Purpose, StandingPage, hot_key,
 };
 use planaria_primitives::{
 	Tick,
@@ -53,6 +54,24 @@ impl<T: Config> MinerDirectory<AccountId32> for Pallet<T> {
 		let standing = miner.standing()?;
 		Some(MinerInfo { stash: miner.stash, payee: miner.payee, standing })
 	}
+
+	fn standing(miner: MinerId) -> Option<Standing> {
+		Self::standings(StandingPage::of(miner)).get(miner)
+	}
+
+	fn standings(page: u32) -> StandingPage {
+		Standings::<T>::get(page)
+	}
+}
+
+impl<T: Config> MinerCount for Pallet<T> {
+	fn next_id() -> MinerId {
+		NextMiner::<T>::get()
+	}
+
+	fn registered() -> u32 {
+		Registered::<T>::get()
+	}
 }
 
 impl<T: Config> MinerLedger for Pallet<T> {
@@ -80,18 +99,34 @@ impl<T: Config> MinerLedger for Pallet<T> {
 	}
 
 	fn settle(miner: MinerId, bytes: u64, purpose: Purpose) {
-		Self::with_load(miner, |load| {
-			take_reservation(load, bytes, purpose);
-			load.held = load.held.saturating_add(bytes);
-			load.fragments = load.fragments.saturating_add(1);
-		});
+		Self::with_load(miner, |load| settle(load, bytes, purpose));
 	}
 
 	fn forget(miner: MinerId, bytes: u64) {
-		Self::with_load(miner, |load| {
-			load.held = subtract(load.held, bytes);
-			load.fragments = subtract(load.fragments, 1);
-		});
+		Self::with_load(miner, |load| forget(load, bytes));
+	}
+
+	/// Changes each miner's load once.
+	fn moved(moves: &[Moved]) {
+		let mut of_miners = BTreeMap::<MinerId, Vec<&Moved>>::new();
+		for moved in moves {
+			let other = moved.to.filter(|to| moved.from != Some(*to));
+			for miner in moved.from.into_iter().chain(other) {
+				of_miners.entry(miner).or_default().push(moved);
+			}
+		}
+		for (miner, moves) in of_miners {
+			Self::with_load(miner, |load| {
+				for moved in moves {
+					if moved.from == Some(miner) {
+						forget(load, moved.bytes);
+					}
+					if moved.to == Some(miner) {
+						settle(load, moved.bytes, Purpose::Claim);
+					}
+				}
+			});
+		}
 	}
 }
 
@@ -99,6 +134,10 @@ impl<T: Config> Collateral<AccountId32, BalanceOf<T>> for Pallet<T> {
 	fn required(miner: MinerId) -> BalanceOf<T> {
 		let used = Loads::<T>::get(miner).map_or(0, |load| load.used());
 		Parameters::<T>::get().required(used)
+	}
+
+	fn for_bytes(bytes: u64) -> BalanceOf<T> {
+		Parameters::<T>::get().for_bytes(bytes)
 	}
 
 	/// Nothing is moved where `to` is no account and `amount` is too little for one.
@@ -109,6 +148,19 @@ impl<T: Config> Collateral<AccountId32, BalanceOf<T>> for Pallet<T> {
 			Self::deposit_event(Event::CollateralTaken { miner, to, amount: moved });
 		}
 		moved
+	}
+
+	fn give(miner: MinerId, from: &AccountId32, amount: BalanceOf<T>) -> BalanceOf<T> {
+		let Some(mut record) = Miners::<T>::get(miner) else { return Zero::zero() };
+		let (reason, stash) = (HoldReason::Collateral.into(), record.stash.clone());
+		let (exact, keep, polite) = (Precision::Exact, Preservation::Preserve, Fortitude::Polite);
+		let moved =
+			T::Currency::transfer_and_hold(&reason, from, &stash, amount, exact, keep, polite);
+		let Ok(amount) = moved else { return Zero::zero() };
+		record.collateral = record.collateral.saturating_add(amount);
+		Miners::<T>::insert(miner, record);
+		Self::deposit_event(Event::CollateralAdded { miner, amount });
+		amount
 	}
 }
 
@@ -138,7 +190,7 @@ impl<T: Config> Discipline for Pallet<T> {
 	fn expel(miner: MinerId) -> DispatchResult {
 		let record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
 		match record.phase {
-			Phase::Active { .. } | Phase::Leaving => (),
+			Phase::Active { .. } | Phase::Leaving { .. } => (),
 			Phase::Expelled => return Err(Error::<T>::AlreadyExpelled.into()),
 			Phase::Departed { .. } => return Err(Error::<T>::HasDeparted.into()),
 		}
@@ -191,7 +243,7 @@ impl<T: Config> DutyGate<T::RuntimeOrigin> for Pallet<T> {
 		kind: DutyKind,
 		miner: MinerId,
 		anchor: u32,
-	) -> Result<(), DispatchError> {
+	) -> Result<Weight, DispatchError> {
 		let mut load = Loads::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
 		let record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
 		match origin.into() {
@@ -207,8 +259,11 @@ impl<T: Config> DutyGate<T::RuntimeOrigin> for Pallet<T> {
 		}
 		load.last_seen = T::Clock::now();
 		Loads::<T>::insert(miner, load);
-		Self::note_return(miner, record);
-		Ok(())
+		Ok(if Self::note_return(miner, record) {
+			T::WeightInfo::enter_duty()
+		} else {
+			T::WeightInfo::enter_duty_again()
+		})
 	}
 
 	fn enter_weight() -> Weight {
@@ -256,6 +311,7 @@ impl<T: Config> Pallet<T> {
 			HeldBytes::<T>::mutate(|total| {
 				*total = subtract(*total, before).saturating_add(load.held);
 			});
+			T::OnEarningChange::on_earning_change(miner, EarningChange::Held(load.held));
 		}
 		Loads::<T>::insert(miner, load);
 	}
@@ -305,12 +361,37 @@ impl<T: Config> Pallet<T> {
 		Ok(remaining)
 	}
 
+	/// Stores the record of a miner whose standing may have changed, and with it whether it earns.
+	pub(crate) fn restand(miner: MinerId, record: MinerOf<T>) {
+		let earns = record.earns();
+		Self::note_standing(miner, record.standing());
+		Miners::<T>::insert(miner, record);
+		T::OnEarningChange::on_earning_change(miner, EarningChange::Earns(earns));
+	}
+
+	/// What `alive` weighs, of which `entered` is to let it in.
+	pub fn alive_weight(entered: Weight) -> Weight {
+		T::WeightInfo::alive().saturating_sub(T::WeightInfo::enter_duty()).saturating_add(entered)
+	}
+
+	/// How a miner is seen from now on; `None` once it has departed.
+	pub(crate) fn note_standing(miner: MinerId, standing: Option<Standing>) {
+		let at = StandingPage::of(miner);
+		let mut page = Standings::<T>::get(at);
+		page.set(miner, standing);
+		if page.is_empty() {
+			Standings::<T>::remove(at);
+		} else {
+			Standings::<T>::insert(at, page);
+		}
+	}
+
 	/// Others may restore what the miner holds, until its next duty.
 	pub(crate) fn set_absent(miner: MinerId, mut record: MinerOf<T>, load: &MinerLoad) {
 		let now = T::Clock::now();
 		record.absence = Some(Absence { since: now, bytes: load.held });
 		record.since = now;
-		Miners::<T>::insert(miner, record);
+		Self::restand(miner, record);
 		Self::note_absence(now, load.held);
 		Self::deposit_event(Event::BecameAbsent { miner });
 	}
@@ -349,7 +430,7 @@ impl<T: Config> Pallet<T> {
 		record.phase = Phase::Expelled;
 		Self::end_absence(&mut record);
 		record.since = T::Clock::now();
-		Miners::<T>::insert(miner, record);
+		Self::restand(miner, record);
 		Self::deposit_event(Event::LeaveStarted { miner, expelled: true });
 	}
 
@@ -360,14 +441,14 @@ impl<T: Config> Pallet<T> {
 			Phase::Active { suspended: before } if before != suspended => (),
 			Phase::Active { suspended: true } => return Err(Error::<T>::AlreadySuspended.into()),
 			Phase::Active { suspended: false } => return Err(Error::<T>::NotSuspended.into()),
-			Phase::Leaving | Phase::Expelled => return Err(Error::<T>::IsLeaving.into()),
+			Phase::Leaving { .. } | Phase::Expelled => return Err(Error::<T>::IsLeaving.into()),
 			Phase::Departed { .. } => return Err(Error::<T>::HasDeparted.into()),
 		}
 		record.phase = Phase::Active { suspended };
 		if record.absence.is_none() {
 			record.since = T::Clock::now();
 		}
-		Miners::<T>::insert(miner, record);
+		Self::restand(miner, record);
 		Self::deposit_event(if suspended {
 			Event::Suspended { miner }
 		} else {
@@ -377,14 +458,15 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// The miner did what was asked of it: if it was absent, it is no longer.
-	fn note_return(miner: MinerId, mut record: MinerOf<T>) {
-		let Some(absence) = Self::end_absence(&mut record) else { return };
+	fn note_return(miner: MinerId, mut record: MinerOf<T>) -> bool {
+		let Some(absence) = Self::end_absence(&mut record) else { return false };
 		let now = T::Clock::now();
 		let window = Parameters::<T>::get().brake_window;
 		record.since = now;
-		Miners::<T>::insert(miner, record);
+		Self::restand(miner, record);
 		BrakeState::<T>::mutate(|brake| brake.remove(now, window, absence));
 		Self::deposit_event(Event::Returned { miner });
+		true
 	}
 }
 
@@ -400,6 +482,17 @@ const fn priority(kind: DutyKind) -> u64 {
 			DutyKind::Confirm => 3,
 			DutyKind::Alive => 4,
 		}
+}
+
+fn settle(load: &mut MinerLoad, bytes: u64, purpose: Purpose) {
+	take_reservation(load, bytes, purpose);
+	load.held = load.held.saturating_add(bytes);
+	load.fragments = load.fragments.saturating_add(1);
+}
+
+fn forget(load: &mut MinerLoad, bytes: u64) {
+	load.held = subtract(load.held, bytes);
+	load.fragments = subtract(load.fragments, 1);
 }
 
 fn take_reservation(load: &mut MinerLoad, bytes: u64, purpose: Purpose) {

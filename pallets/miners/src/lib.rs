@@ -77,6 +77,8 @@
 //!   `brake_window` and are still away, nobody is expelled. The miners that this was found of, and
 //!   all that turn absent later, hold the expulsions up until no more than that share is away, for
 //!   `absent_max` ticks at most.
+//! - *Told*: at every moment [`OnEarningChange`](support::OnEarningChange) has heard what each miner
+//!   holds, and whether it earns with it.
 //! - *Constant*: every call reads and writes a bounded number of values, however much a miner holds.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -148,7 +150,10 @@ pub mod pallet {
 	};
 	use sp_core::{ed25519, sr25519};
 	use sp_runtime::{Saturating, traits::UniqueSaturatedInto};
-	use support::{Clock, DutyGate, OnDeparture, Purpose, hot_key};
+	use support::{
+		Clock, DutyGate, EarningChange, OnDeparture, OnEarningChange, Purpose, StandingPage,
+		hot_key,
+	};
 
 	const STORAGE_VERSION: StorageVersion = StorageVersion::new(0);
 
@@ -174,6 +179,9 @@ pub mod pallet {
 		/// The network's clock.
 		type Clock: Clock;
 
+		/// Told when what a miner is paid for changes.
+		type OnEarningChange: OnEarningChange<AccountId32>;
+
 		/// Who may set the parameters.
 		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
@@ -196,6 +204,13 @@ pub mod pallet {
 	// Identity: ids are assigned one after the other.
 	#[pallet::storage]
 	pub type Miners<T: Config> = StorageMap<_, Identity, MinerId, MinerOf<T>>;
+
+	/// How the miners are seen, by `id / 1024`: the byte with number `id % 1024` is 0 for a miner that
+	/// is not registered or has departed, 1 for one that serves, 2 suspended, 3 absent, 4 leaving, 5
+	/// expelled.
+	// Follows from `Miners`. Apart from it, as judging a segment reads that of many miners.
+	#[pallet::storage]
+	pub type Standings<T: Config> = StorageMap<_, Identity, u32, StandingPage, ValueQuery>;
 
 	/// What each miner holds, and when it was last seen, until it has departed.
 	// Kept apart from `Miners`, as it changes with every fragment and every duty.
@@ -549,6 +564,7 @@ pub mod pallet {
 				absence: None,
 				since: now,
 			};
+			Self::note_standing(id, Some(Standing::Serving));
 			Miners::<T>::insert(id, Miner::V0(record));
 			Self::deposit_event(Event::Registered { miner: id, stash });
 			Ok(())
@@ -699,7 +715,7 @@ pub mod pallet {
 			ensure!(record.stash == who, Error::<T>::NotStash);
 			match record.phase {
 				Phase::Departed { .. } => return Self::remove(id, record),
-				Phase::Leaving | Phase::Expelled => return Err(Error::<T>::IsLeaving.into()),
+				Phase::Leaving { .. } | Phase::Expelled => return Err(Error::<T>::IsLeaving.into()),
 				Phase::Active { .. } => (),
 			}
 			let left = record.collateral.checked_sub(&amount);
@@ -727,10 +743,12 @@ pub mod pallet {
 		#[pallet::call_index(7)]
 		pub fn exit(origin: OriginFor<T>) -> DispatchResult {
 			let (id, mut record) = Self::ensure_stash(origin)?;
-			ensure!(matches!(record.phase, Phase::Active { .. }), Error::<T>::IsLeaving);
-			record.phase = Phase::Leaving;
+			let Phase::Active { suspended } = record.phase else {
+				return Err(Error::<T>::IsLeaving.into());
+			};
+			record.phase = Phase::Leaving { suspended };
 			record.since = T::Clock::now();
-			Miners::<T>::insert(id, record);
+			Self::restand(id, record);
 			Self::deposit_event(Event::LeaveStarted { miner: id, expelled: false });
 			Ok(())
 		}
@@ -756,8 +774,11 @@ pub mod pallet {
 			record.phase = Phase::Departed { free_at };
 			Self::end_absence(&mut record);
 			record.since = now;
+			let payee = record.payee.clone();
 			Miners::<T>::insert(miner, record);
+			Self::note_standing(miner, None);
 			Loads::<T>::remove(miner);
+			T::OnEarningChange::on_earning_change(miner, EarningChange::Departed { payee });
 			Registered::<T>::mutate(|count| *count = count.saturating_sub(1));
 			T::OnDeparture::on_departure(miner);
 			Self::deposit_event(Event::Disconnected { miner, free_at });
@@ -787,10 +808,11 @@ pub mod pallet {
 			miner: MinerId,
 			anchor: u32,
 			signature: Option<hot_key::Signature>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			// Checked before it got here, if the call was authorised.
 			let _ = signature;
-			Self::enter(origin, DutyKind::Alive, miner, anchor)
+			let entered = Self::enter(origin, DutyKind::Alive, miner, anchor)?;
+			Ok(Some(Self::alive_weight(entered)).into())
 		}
 
 		/// Notes that a miner was not seen for more than `absent_after` ticks. Its data may be

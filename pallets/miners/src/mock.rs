@@ -8,7 +8,7 @@ use crate::{Endpoint, GIB, Params, ParamsOf};
 use codec::Encode;
 use frame_support::{derive_impl, dispatch::DispatchResult, parameter_types};
 use frame_system::EnsureRoot;
-use pallet_planaria_support::{Clock, hot_key};
+use pallet_planaria_support::{Clock, EarningChange, OnEarningChange, hot_key};
 use planaria_primitives::{
 	Hash, MinerId, Tick,
 	duty::{DutyKind, registration_bytes, signed_bytes},
@@ -17,6 +17,7 @@ use sp_core::{H256, Pair, ed25519, sr25519};
 use sp_io::TestExternalities;
 use sp_keystore::{KeystoreExt, testing::MemoryKeystore};
 use sp_runtime::{AccountId32, BuildStorage, Percent, traits::IdentityLookup};
+use std::collections::BTreeMap;
 
 pub type Balance = u128;
 
@@ -80,6 +81,45 @@ impl Clock for MockClock {
 	}
 }
 
+parameter_types! {
+	/// What each miner is paid for, as the pallet has told.
+	pub storage Earnings: BTreeMap<MinerId, (u64, bool)> = BTreeMap::new();
+	/// Who was to be paid as they departed.
+	pub storage Departed: Vec<(MinerId, AccountId32)> = Vec::new();
+}
+
+/// Keeps what it is told.
+#[derive(Debug)]
+pub struct MockRewards;
+
+impl OnEarningChange<AccountId32> for MockRewards {
+	fn on_earning_change(miner: MinerId, change: EarningChange<AccountId32>) {
+		let mut all = Earnings::get();
+		let earning = all.entry(miner).or_insert((0, true));
+		match change {
+			EarningChange::Held(held) => earning.0 = held,
+			EarningChange::Earns(earns) => earning.1 = earns,
+			EarningChange::Departed { payee } => {
+				all.remove(&miner);
+				Departed::set(&[Departed::get(), vec![(miner, payee)]].concat());
+			},
+		}
+		Earnings::set(&all);
+	}
+}
+
+/// That what was told is what is.
+pub fn check_earnings() {
+	for (id, miner) in crate::Miners::<Test>::iter() {
+		let Some(load) = crate::Loads::<Test>::get(id) else {
+			assert!(!Earnings::get().contains_key(&id), "a miner that departed earns");
+			continue;
+		};
+		let expected = (load.held, miner.earns());
+		assert_eq!(Earnings::get().get(&id).copied().unwrap_or((0, true)), expected);
+	}
+}
+
 #[cfg(feature = "runtime-benchmarks")]
 impl crate::benchmarking::BenchmarkHelper for MockClock {
 	fn set_tick(tick: Tick) {
@@ -91,6 +131,7 @@ impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Clock = MockClock;
+	type OnEarningChange = MockRewards;
 	type AdminOrigin = EnsureRoot<AccountId32>;
 	type MaxDeclared = MaxDeclared;
 	type OnDeparture = ();
@@ -242,6 +283,7 @@ pub fn execute(test: impl FnOnce()) {
 	new_test_ext().execute_with(|| {
 		test();
 		Miners::do_try_state().expect("the state is consistent");
+		check_earnings();
 	});
 }
 

@@ -7,7 +7,7 @@ use crate::*;
 use alloc::collections::BTreeMap;
 use frame_support::{ensure, traits::fungible::hold::Inspect as _};
 use sp_runtime::TryRuntimeError;
-use support::Clock as _;
+use support::{Clock as _, MinerDirectory};
 
 impl<T: Config> Pallet<T> {
 	/// Checks the [properties](crate#properties) that can be read off the storage.
@@ -75,15 +75,25 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Who is absent could return, and a miner has a load until it departs.
+	/// Who is absent could return, and a miner has a load and a standing until it departs.
 	fn check_phases() -> Result<(), TryRuntimeError> {
+		let mut registered = 0;
 		for (id, miner) in Miners::<T>::iter() {
 			let departed = miner.standing().is_none();
+			ensure!(
+				<Self as MinerDirectory<_>>::standing(id) == miner.standing(),
+				"a standing that is not the miner's"
+			);
+			registered += usize::from(!departed);
 			ensure!(Loads::<T>::contains_key(id) != departed, "a miner without a load");
 			if departed || miner.phase == Phase::Expelled {
 				ensure!(miner.absence.is_none(), "an absence that cannot end");
 			}
 		}
+		let noted: usize = Standings::<T>::iter_values().map(|page| page.count()).sum();
+		ensure!(noted == registered, "a standing without a miner");
+		let empty = Standings::<T>::iter_values().any(|page| page.is_empty());
+		ensure!(!empty, "a page of standings of nobody");
 		Ok(())
 	}
 

@@ -61,7 +61,10 @@ pub enum Phase {
 	},
 	/// It has declared to leave. Left by `finish` when its data has moved, and by `expel_absent`.
 	#[codec(index = 1)]
-	Leaving,
+	Leaving {
+		/// It had failed audits when it did: it goes without rewards.
+		suspended: bool,
+	},
 	/// It leaves against its will. Left by `finish`.
 	#[codec(index = 2)]
 	Expelled,
@@ -139,11 +142,19 @@ impl<AccountId, Balance> MinerV0<AccountId, Balance> {
 		Some(match (self.phase, self.absence) {
 			(Phase::Departed { .. }, _) => return None,
 			(Phase::Expelled, _) => Standing::Leaving { expelled: true },
-			(Phase::Leaving, absence) => Standing::Leaving { expelled: absence.is_some() },
+			(Phase::Leaving { .. }, absence) => Standing::Leaving { expelled: absence.is_some() },
 			(Phase::Active { .. }, Some(_)) => Standing::Absent,
 			(Phase::Active { suspended: true }, None) => Standing::Suspended,
 			(Phase::Active { suspended: false }, None) => Standing::Serving,
 		})
+	}
+
+	/// Whether it is paid for what it holds: it serves, and has not failed audits.
+	pub const fn earns(&self) -> bool {
+		matches!(
+			(self.phase, self.absence),
+			(Phase::Active { suspended: false } | Phase::Leaving { suspended: false }, None)
+		)
 	}
 
 	/// Whether it is absent or expelled.
@@ -290,11 +301,15 @@ impl<Balance: AtLeast32BitUnsigned + Copy> Params<Balance> {
 	/// The collateral that this many bytes require: the base, and the price per GiB for each byte,
 	/// rounded up.
 	pub fn required(&self, bytes: u64) -> Balance {
+		self.collateral_base.saturating_add(self.for_bytes(bytes))
+	}
+
+	/// What these bytes add to the base.
+	pub fn for_bytes(&self, bytes: u64) -> Balance {
 		let per_gib: u128 = self.collateral_per_gib.unique_saturated_into();
 		let for_bytes =
 			multiply_by_rational_with_rounding(per_gib, bytes.into(), GIB.into(), Rounding::Up);
-		let for_bytes = for_bytes.unwrap_or(u128::MAX);
-		self.collateral_base.saturating_add(Balance::unique_saturated_from(for_bytes))
+		Balance::unique_saturated_from(for_bytes.unwrap_or(u128::MAX))
 	}
 }
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Planaria developers
 
-//! Benchmarks, of the worst case: segments of 64 fragments, each at a miner of its own, proofs of
-//! the largest size, claims of others that have expired, verdicts that change, and an agenda that
-//! is full but for the last tick it may spill to.
+//! Benchmarks, of the worst case: segments of 64 fragments, each at a miner of its own, no two of
+//! which are on the same page of standings where that is not weighed by `judge`, proofs of the
+//! largest size, claims of others that have expired, verdicts that change, and an agenda that is
+//! full but for the last tick it may spill to.
 
 // All numbers are bounded by 64.
-#![allow(clippy::cast_possible_truncation)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
-use super::*;
+use super::{tally::Tally, *};
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -18,11 +19,12 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use pallet_planaria_support::{
-	Clock, Custody, Fragments, OnSegmentRemoved, OpenOrder, Standing, agenda::MAX_SPILL,
+	Bounties, Clock, Custody, Fragments, OnSegmentRemoved, OpenOrder, Standing, WriteOff,
+	agenda::MAX_SPILL,
 };
 use planaria_primitives::{
 	CodingParams, FileId, FileSpec, FragmentHash, FragmentId, FragmentProof, MAX_FRAGMENT_LEN,
-	MAX_SEGMENTS, MinerId, SegmentId, Sidecar, Tick, file_id,
+	MAX_FRAGMENTS, MAX_SEGMENTS, MinerId, Segment, SegmentId, Sidecar, Tick, file_id,
 	merkle::{self, Level},
 	sampling,
 	segment::bit,
@@ -31,7 +33,8 @@ use planaria_primitives::{
 /// Sets up what the benchmarks need of other pallets.
 pub trait BenchmarkHelper<AccountId> {
 	/// A registered miner that is Serving, with room and collateral for 64 claims of 8 MiB, and its
-	/// hot key's or stash's account. The same seed means the same miner.
+	/// hot key's or stash's account. The same seed means the same miner. The pages of standings are
+	/// full: those of two seeds below [`NEAR`] are on different ones, the others next to each other.
 	fn miner(seed: u32) -> (MinerId, AccountId);
 
 	/// Gives a miner that standing.
@@ -53,8 +56,14 @@ const CLAIMER: u32 = 0;
 const FIRST_RIVAL: u32 = 1;
 const FIRST_HOLDER: u32 = 1000;
 
+/// The first seed of miners that are next to each other.
+pub const NEAR: u32 = 1 << 20;
+
 /// How many of a segment's miners are absent where it is lost, and found with one fragment more.
 const AWAY: u8 = 33;
+
+/// How many are absent at most where a segment is not thin. All others must be asked to see that.
+const AWAY_AND_NOT_THIN: u8 = AWAY - 2 - THIN_SPARE as u8;
 
 /// When the benchmarks begin.
 const BLOCK: u32 = 1000;
@@ -82,14 +91,13 @@ impl Longest {
 		Self { id: file_id(&spec, &root), spec, sidecar: Sidecar(sidecar) }
 	}
 
-	/// The first of its fragments is at `holder`, who is absent, the others at those from `others` on.
+	/// The first of its fragments is at `holder`, the others at those from `others` on.
 	fn store<T: Config>(&self, holder: u32, others: u32) -> FragmentId {
 		let holders: Vec<_> = core::iter::once(holder)
 			.chain(others..others + 63)
 			.map(|seed| T::BenchmarkHelper::miner(seed).0)
 			.collect();
 		let segment = T::BenchmarkHelper::store(self.id, self.spec, &holders);
-		T::BenchmarkHelper::set_standing(holders[0], Standing::Absent);
 		FragmentId { segment, index: 0 }
 	}
 }
@@ -123,7 +131,10 @@ fn stored<T: Config>(
 		let (holder, others) = holders(i);
 		file.store::<T>(holder, others)
 	};
-	let fragments = (0..).zip(&files).map(store).collect();
+	let fragments: Vec<_> = (0..).zip(&files).map(store).collect();
+	for fragment in &fragments {
+		T::BenchmarkHelper::set_standing(holder::<T>(*fragment), Standing::Absent);
+	}
 	crowd_agenda::<T>(NOW);
 	(files, fragments)
 }
@@ -141,19 +152,33 @@ fn crowd_agenda<T: Config>(now: Tick) {
 	}
 }
 
+/// `apart` files with their fragment 0 each at a miner of its own that is absent, and `n` more with
+/// that of the last of these files. All miners are on few pages of standings.
+fn apart_and_alike<T: Config>(apart: u32, n: u32) -> (Vec<Longest>, Vec<FragmentId>) {
+	let last = apart.saturating_sub(1);
+	stored::<T>(0, apart + n, |i| (NEAR + 64 * i.min(last), NEAR + 64 * i + 1))
+}
+
 /// So many of the segment's miners are absent that it cannot be restored.
 fn all_but_lost<T: Config>(segment: SegmentId) {
-	for index in 0..AWAY {
+	away::<T>(segment, AWAY);
+}
+
+/// The first miners of the segment are absent.
+fn away<T: Config>(segment: SegmentId, count: u8) {
+	for index in 0..count {
 		let holder = holder::<T>(FragmentId { segment, index });
 		T::BenchmarkHelper::set_standing(holder, Standing::Absent);
 	}
 }
 
-/// The segment is lost, and found once one of the absent ones is back, or replaced.
+/// The segment is lost and settled, and found once one of the absent ones is back, or replaced.
 fn lost<T: Config>(segment: SegmentId) {
 	all_but_lost::<T>(segment);
 	Verdicts::<T>::insert(segment, Verdict::Lost { since: NOW });
 	T::Custody::set_lost(segment, true).expect("stored; qed");
+	T::WriteOff::write_off(segment).expect("stored; qed");
+	Settled::<T>::insert(segment, ());
 }
 
 fn holder<T: Config>(fragment: FragmentId) -> MinerId {
@@ -186,12 +211,21 @@ fn claim<T: Config>(fragments: &[FragmentId]) -> (MinerId, T::AccountId) {
 	(miner, account)
 }
 
+/// Opens an order for a fragment of a holder that is absent.
+fn ordered<T: Config>(fragment: FragmentId) {
+	let mut info = T::Fragments::get(fragment.segment).expect("stored; qed");
+	let opened = Pallet::<T>::open_order(fragment, &mut info, Cause::Target, false);
+	let (order, wanted) = opened.expect("no order yet; qed");
+	Orders::<T>::insert(fragment, order);
+	T::Bounties::open(vec![wanted]);
+}
+
 /// Sets all fragments of the segment to be restored, at miners that do not serve.
 fn all_restoring<T: Config>(segment: SegmentId, fragments: u8) {
 	for index in 0..fragments {
 		let fragment = FragmentId { segment, index };
 		T::BenchmarkHelper::set_standing(holder::<T>(fragment), Standing::Absent);
-		Pallet::<T>::open_order(fragment, Cause::Target).expect("no order yet; qed");
+		ordered::<T>(fragment);
 	}
 }
 
@@ -199,18 +233,36 @@ fn all_restoring<T: Config>(segment: SegmentId, fragments: u8) {
 mod benchmarks {
 	use super::*;
 
-	/// So much is absent that the brake is engaged, and each segment is found to be suspected lost.
 	#[benchmark]
 	fn open(n: Linear<1, { T::MaxBatch::get() }>) {
-		let (_, fragments) = absent::<T>(n);
-		fragments.iter().for_each(|fragment| all_but_lost::<T>(fragment.segment));
-		T::BenchmarkHelper::engage_brake();
-		let (_, account) = T::BenchmarkHelper::miner(CLAIMER);
+		let (_, fragments) = apart_and_alike::<T>(1, n - 1);
+		let account = to_open::<T>(&fragments, AWAY - 1);
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
 
-		assert_eq!(Orders::<T>::iter().count() as u32, n);
+		assert_eq!((Orders::<T>::iter().count() as u32, Verdicts::<T>::iter().count()), (n, 0));
+	}
+
+	#[benchmark]
+	fn open_apart(n: Linear<1, { T::MaxBatch::get() }>) {
+		let (_, fragments) = apart_and_alike::<T>(n, 0);
+		let account = to_open::<T>(&fragments, AWAY - 1);
+
+		#[extrinsic_call]
+		open(RawOrigin::Signed(account), bounded::<T>(&fragments));
+
+		assert_eq!((Orders::<T>::iter().count() as u32, Verdicts::<T>::iter().count()), (n, 0));
+	}
+
+	#[benchmark]
+	fn open_dear(n: Linear<1, { T::MaxBatch::get() }>) {
+		let (_, fragments) = apart_and_alike::<T>(n, 0);
+		let account = to_open::<T>(&fragments, AWAY);
+
+		#[extrinsic_call]
+		open(RawOrigin::Signed(account), bounded::<T>(&fragments));
+
 		assert_eq!(Verdicts::<T>::iter().count() as u32, n);
 	}
 
@@ -230,6 +282,7 @@ mod benchmarks {
 	fn give_back(n: Linear<1, { T::MaxBatch::get() }>) {
 		let fragments = absent_alike::<T>(n);
 		let (miner, account) = super::claim::<T>(&fragments);
+		batches::<T>(miner, BLOCK, MAX_BATCHES);
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(account), bounded::<T>(&fragments));
@@ -242,6 +295,7 @@ mod benchmarks {
 	fn decline(n: Linear<1, { T::MaxBatch::get() }>) -> Result<(), BenchmarkError> {
 		let fragments = absent_alike::<T>(n);
 		let (miner, account) = super::claim::<T>(&fragments);
+		batches::<T>(miner, BLOCK, MAX_BATCHES);
 		for fragment in &fragments {
 			let mut order = Orders::<T>::get(fragment).ok_or("opened")?;
 			for other in 1..MAX_DECLINES {
@@ -278,23 +332,53 @@ mod benchmarks {
 		assert!(!Verdicts::<T>::contains_key(fragment.segment));
 	}
 
-	/// They replace a full batch of others, whose seed is known.
+	/// All miners of their segments are asked, which are not thin: a batch has few of such. They take
+	/// the place of a full batch, whose seed is known, where there are as many batches as there may
+	/// be.
 	#[benchmark]
 	fn ready(n: Linear<1, MAX_READY>) {
 		let earlier = absent_alike::<T>(MAX_READY);
 		let (miner, account) = T::BenchmarkHelper::miner(CLAIMER);
-		earlier.iter().for_each(|fragment| drop(super::claim::<T>(&[*fragment])));
-		Pallet::<T>::do_ready(miner, &earlier);
-		assert_eq!(Batches::<T>::get(miner).map(|b| b.fragments.len() as u32), Some(MAX_READY));
-		let (_, fragments) = absent::<T>(n);
+		// With those that the seed draws as many are asked as can be.
+		let thin = (1 << (MAX_PROOFS - sampling::SAMPLE)) - 1;
+		let batch = Batch { fragments: ReadyFragments::truncate_from(earlier), thin };
+		Batches::<T>::insert(miner, BLOCK, batch);
+		batches::<T>(miner, BLOCK + 100, MAX_BATCHES - 1);
+		let (_, fragments) = apart_and_alike::<T>(n, 0);
 		fragments.iter().for_each(|fragment| drop(super::claim::<T>(&[*fragment])));
+		fragments.iter().for_each(|fragment| away::<T>(fragment.segment, AWAY_AND_NOT_THIN));
 		T::BenchmarkHelper::set_time(BLOCK + 2, NOW);
 		let fragments = ReadyFragments::truncate_from(fragments);
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(account), miner, BLOCK, fragments.clone(), None);
 
-		assert_eq!(Batches::<T>::get(miner).map(|batch| batch.fragments), Some(fragments));
+		assert!(!Batches::<T>::contains_key(miner, BLOCK));
+		let batch = Batches::<T>::get(miner, BLOCK + 2);
+		assert_eq!(batch.map(|batch| batch.fragments), Some(fragments));
+	}
+
+	/// One of the holders is absent.
+	#[benchmark]
+	fn judge(p: Linear<1, { MAX_FRAGMENTS as u32 }>) -> Result<(), BenchmarkError> {
+		let (_, fragments) = absent::<T>(1);
+		let segment = fragments[0].segment;
+		let mut info = T::Fragments::get(segment).ok_or("stored")?;
+		let mut few = Segment::unplaced(info.segment.file, p as u8);
+		for index in 0..p as u8 {
+			few.holders.set(index, info.segment.holder(index).ok_or("confirmed")?);
+			few.confirmed |= bit(index);
+		}
+		info.segment = few;
+		let mut tally = Tally::default();
+
+		#[block]
+		{
+			Pallet::<T>::count(segment, &info, i16::MAX, &mut tally);
+		}
+
+		assert_eq!(tally.pages(), p);
+		Ok(())
 	}
 
 	#[benchmark]
@@ -309,22 +393,59 @@ mod benchmarks {
 		}
 	}
 
-	/// Each segment is found.
 	#[benchmark]
-	fn report(
-		p: Linear<{ sampling::SAMPLE }, MAX_PROOFS>,
-		n: Linear<MAX_PROOFS, MAX_READY>,
-	) -> Result<(), BenchmarkError> {
-		let (files, fragments) = absent::<T>(n);
-		let (miner, account) = batched::<T>(&fragments, p);
-		let proofs = proofs::<T>(miner, &files, &fragments);
-		assert_eq!(proofs.len() as u32, p);
+	fn report(n: Linear<{ sampling::SAMPLE }, MAX_READY>) {
+		let (files, fragments) = apart_and_alike::<T>(1, n - 1);
+		let (miner, account, proofs) = to_report::<T>(&files, &fragments);
+		fragments.iter().for_each(|fragment| all_but_lost::<T>(fragment.segment));
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), miner, BLOCK, BLOCK, proofs, None);
+
+		assert_eq!(Orders::<T>::iter().count(), 0);
+	}
+
+	#[benchmark]
+	fn report_apart(n: Linear<{ sampling::SAMPLE }, MAX_READY>) {
+		let (files, fragments) = apart_and_alike::<T>(n, 0);
+		let (miner, account, proofs) = to_report::<T>(&files, &fragments);
+		fragments.iter().for_each(|fragment| all_but_lost::<T>(fragment.segment));
+
+		#[extrinsic_call]
+		report(RawOrigin::Signed(account), miner, BLOCK, BLOCK, proofs, None);
+
+		assert_eq!(Orders::<T>::iter().count(), 0);
+	}
+
+	#[benchmark]
+	fn report_dear(n: Linear<{ sampling::SAMPLE }, MAX_READY>) {
+		let (files, fragments) = apart_and_alike::<T>(n, 0);
+		let (miner, account, proofs) = to_report::<T>(&files, &fragments);
 		fragments.iter().for_each(|fragment| lost::<T>(fragment.segment));
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(account), miner, BLOCK, proofs, None);
+		report(RawOrigin::Signed(account), miner, BLOCK, BLOCK, proofs, None);
 
 		assert_eq!(Orders::<T>::iter().count() + Verdicts::<T>::iter().count(), 0);
+	}
+
+	#[benchmark]
+	fn prove(p: Linear<1, MAX_PROOFS>) -> Result<(), BenchmarkError> {
+		let (files, fragments) = apart_and_alike::<T>(1, MAX_PROOFS - 1);
+		let (miner, _) = batched::<T>(&fragments, MAX_PROOFS);
+		let mut batch = Batches::<T>::get(miner, BLOCK).ok_or("declared")?;
+		batch.fragments.truncate(p as usize);
+		batch.thin = (1 << p) - 1;
+		Batches::<T>::insert(miner, BLOCK, &batch);
+		let proofs = proofs::<T>(miner, &files, &fragments);
+		let seed = T::Clock::beacon_at(Batch::seed_block(BLOCK)).ok_or("known")?;
+
+		#[block]
+		{
+			Pallet::<T>::check_proofs(&batch, &seed, &proofs).map_err(|_| "right")?;
+		}
+
+		assert_eq!(proofs.len() as u32, p);
 		Ok(())
 	}
 
@@ -336,7 +457,7 @@ mod benchmarks {
 
 		#[block]
 		{
-			Pallet::<T>::may_report(miner, &proofs).expect("asked; qed");
+			Pallet::<T>::may_report(miner, BLOCK, &proofs).expect("asked; qed");
 		}
 	}
 
@@ -354,6 +475,23 @@ mod benchmarks {
 		assert!(matches!(Verdicts::<T>::get(segment), Some(Verdict::Lost { .. })));
 		let info = T::Fragments::get(segment).ok_or("stored")?;
 		assert!((0..64).all(|index| info.segment.holder(index).is_none()));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn settle_loss() -> Result<(), BenchmarkError> {
+		let (_, fragments) = absent::<T>(1);
+		let (_, account) = T::BenchmarkHelper::miner(CLAIMER);
+		let segment = fragments[0].segment;
+		all_restoring::<T>(segment, 64);
+		Verdicts::<T>::insert(segment, Verdict::Lost { since: NOW });
+		T::Custody::set_lost(segment, true)?;
+		Parameters::<T>::mutate(|params| params.loss_settlement = 0);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(account), segment);
+
+		assert!(Settled::<T>::contains_key(segment));
 		Ok(())
 	}
 
@@ -393,7 +531,8 @@ mod benchmarks {
 		let (_, fragments) = absent::<T>(1);
 		let segment = fragments[0].segment;
 		all_restoring::<T>(segment, 64);
-		Pallet::<T>::close(fragments[0])?;
+		let info = T::Fragments::get(segment).ok_or("stored")?;
+		Pallet::<T>::close(fragments[0], info)?;
 		Verdicts::<T>::remove(segment);
 
 		#[block]
@@ -414,9 +553,9 @@ mod benchmarks {
 		all_restoring::<T>(segment, f as u8);
 		for index in 0..f as u8 {
 			let (miner, _) = T::BenchmarkHelper::miner(FIRST_HOLDER + 100 + u32::from(index));
-			Pallet::<T>::do_claim(miner, FragmentId { segment, index })?;
+			Pallet::<T>::claim_all(miner, &[FragmentId { segment, index }])?;
 		}
-		let info = T::Fragments::get(segment).ok_or("stored")?;
+		let mut info = T::Fragments::get(segment).ok_or("stored")?;
 		Verdicts::<T>::insert(segment, Verdict::Lost { since: NOW });
 
 		#[block]
@@ -427,7 +566,7 @@ mod benchmarks {
 		assert_eq!(Orders::<T>::iter().count() + ClaimsOf::<T>::iter().count(), 0);
 		// Nothing is left of it for `try_state` to find.
 		for index in 0..f as u8 {
-			T::Custody::set_restoring(FragmentId { segment, index }, false)?;
+			T::Custody::set_restoring(FragmentId { segment, index }, &mut info, false)?;
 		}
 		Ok(())
 	}
@@ -437,7 +576,7 @@ mod benchmarks {
 	fn agenda_tick() {
 		T::BenchmarkHelper::set_time(BLOCK, NOW);
 		AgendaNext::<T>::put(NOW - 1);
-		let task = Task::ClaimEnds(FragmentId { segment: SegmentId(7), index: 7 });
+		let task = Task::CountdownEnds(SegmentId(7));
 		let tasks = vec![task; T::MaxTasks::get() as usize];
 		AgendaTasks::<T>::insert(NOW, BoundedVec::truncate_from(tasks));
 		let mut meter = WeightMeter::with_limit(T::WeightInfo::agenda_tick().saturating_mul(2));
@@ -449,6 +588,19 @@ mod benchmarks {
 
 		assert_eq!(AgendaNext::<T>::get(), NOW);
 		assert!(AgendaTasks::<T>::get(NOW).is_full());
+	}
+
+	#[benchmark]
+	fn claim_ended() {
+		T::BenchmarkHelper::set_time(BLOCK, NOW);
+		let untidy;
+
+		#[block]
+		{
+			untidy = Pallet::<T>::may_be_untidy(FragmentId { segment: SegmentId(7), index: 7 });
+		}
+
+		assert!(!untidy);
 	}
 
 	#[benchmark]
@@ -468,6 +620,34 @@ mod benchmarks {
 	impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }
 
+/// So many full batches of the miner, declared from block `first` on, of other fragments than there
+/// are.
+fn batches<T: Config>(miner: MinerId, first: u32, count: u32) {
+	for at in first..first + count {
+		let segment = |i| SegmentId(u64::MAX - u64::from(MAX_READY * (at - first) + i));
+		let fragments = (0..MAX_READY).map(|i| FragmentId { segment: segment(i), index: 0 });
+		let fragments = ReadyFragments::truncate_from(fragments.collect());
+		Batches::<T>::insert(miner, at, Batch { fragments, thin: 0 });
+	}
+}
+
+/// So many of each fragment's segment are absent that the brake is engaged. Whose call opens them.
+fn to_open<T: Config>(fragments: &[FragmentId], absent: u8) -> T::AccountId {
+	fragments.iter().for_each(|fragment| away::<T>(fragment.segment, absent));
+	T::BenchmarkHelper::engage_brake();
+	T::BenchmarkHelper::miner(CLAIMER).1
+}
+
+/// Puts the fragments into a batch of which as many are to be proven as are drawn, and proves these.
+fn to_report<T: Config>(
+	files: &[Longest],
+	fragments: &[FragmentId],
+) -> (MinerId, T::AccountId, BoundedVec<FragmentProof, ConstU32<MAX_PROOFS>>) {
+	let (miner, account) = batched::<T>(fragments, sampling::SAMPLE);
+	let proofs = proofs::<T>(miner, files, fragments);
+	(miner, account, proofs)
+}
+
 /// Puts the fragments into a batch of which `p` are to be proven: those the seed draws, and as
 /// many others as if their segments were thin.
 fn batched<T: Config>(fragments: &[FragmentId], p: u32) -> (MinerId, T::AccountId) {
@@ -475,15 +655,15 @@ fn batched<T: Config>(fragments: &[FragmentId], p: u32) -> (MinerId, T::AccountI
 	for fragment in fragments {
 		claim::<T>(&[*fragment]);
 	}
-	Pallet::<T>::do_ready(miner, fragments);
+	Pallet::<T>::do_ready(miner, fragments, &mut Tally::default());
 	T::BenchmarkHelper::set_time(BLOCK + 2, NOW);
-	let mut batch = Batches::<T>::get(miner).expect("declared; qed");
-	let seed = T::Clock::beacon_at(batch.seed_block()).expect("known; qed");
+	let mut batch = Batches::<T>::get(miner, BLOCK).expect("declared; qed");
+	let seed = T::Clock::beacon_at(Batch::seed_block(BLOCK)).expect("known; qed");
 	let drawn = sampling::positions(&seed, fragments.len() as u32, 0);
 	let others = (0..fragments.len() as u8).filter(|position| drawn & bit(*position) == 0);
 	let more = p.saturating_sub(drawn.count_ones()) as usize;
 	batch.thin = others.take(more).fold(0, |thin, position| thin | bit(position));
-	Batches::<T>::insert(miner, batch);
+	Batches::<T>::insert(miner, BLOCK, batch);
 	(miner, account)
 }
 
@@ -493,8 +673,8 @@ fn proofs<T: Config>(
 	fragments: &[FragmentId],
 ) -> BoundedVec<FragmentProof, ConstU32<MAX_PROOFS>> {
 	let bytes = largest_fragment();
-	let batch = Batches::<T>::get(miner).expect("declared; qed");
-	let asked = Pallet::<T>::asked(&batch).expect("the seed is known; qed");
+	let batch = Batches::<T>::get(miner, BLOCK).expect("declared; qed");
+	let asked = Pallet::<T>::asked(BLOCK, &batch).expect("the seed is known; qed");
 	let proof = |(fragment, chunk): &(FragmentId, u32)| {
 		let number = fragments.iter().position(|f| f == fragment).expect("of the batch; qed");
 		let proof = FragmentProof::new(&bytes, *chunk, &files[number].sidecar);

@@ -3,7 +3,8 @@
 
 //! Opening, claiming, giving back, cancelling and tidying up restore orders.
 
-use super::*;
+use super::{tally::Tally, *};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 use frame_support::{
 	ensure,
 	pallet_prelude::{DispatchError, DispatchResult, Weight},
@@ -12,8 +13,8 @@ use frame_support::{
 };
 use frame_system::pallet_prelude::OriginFor;
 use pallet_planaria_support::{
-	Brake, Clock, Collateral, Custody, Fragments, MinerDirectory, MinerLedger, OnDeparture,
-	OnSegmentRemoved, OpenOrder, Purpose, SegmentInfo, Standing,
+	Bounties, Brake, Clock, Collateral, Custody, Fragments, MinerDirectory, MinerLedger,
+	OnDeparture, OnSegmentRemoved, OpenOrder, Purpose, SegmentInfo, Standing, Wanted,
 };
 use planaria_primitives::{
 	FragmentId, FragmentProof, MinerId, Segment, SegmentId, Tick, sampling, segment::bit,
@@ -21,6 +22,11 @@ use planaria_primitives::{
 use sp_runtime::traits::UniqueSaturatedInto;
 
 impl<T: Config> Pallet<T> {
+	/// The fragments in the miner's batches.
+	pub fn ready_of(miner: MinerId) -> BTreeSet<FragmentId> {
+		Batches::<T>::iter_prefix_values(miner).flat_map(|batch| batch.fragments).collect()
+	}
+
 	/// The fragments that a miner has claimed, their claims expired or not.
 	pub fn claims_of(miner: MinerId) -> impl Iterator<Item = FragmentId> {
 		ClaimsOf::<T>::iter_prefix(miner).map(|(segment, index)| FragmentId { segment, index })
@@ -34,6 +40,19 @@ impl<T: Config> Pallet<T> {
 		order.cause == Cause::Target && standing.is_some_and(|s| !s.is_restore_target())
 	}
 
+	/// Whether the fragment's holder turned out not to have it: it said so, failed a challenge, was
+	/// expelled, or was away until the segment was lost.
+	fn is_at_fault(order: &Order, lost: bool) -> bool {
+		if order.is_disputed() {
+			return false;
+		}
+		order.cause != Cause::Target
+			|| match Self::standing(order.holder) {
+				None | Some(Standing::Leaving { expelled: true }) => true,
+				Some(standing) => lost && !standing.serves(),
+			}
+	}
+
 	/// Whether the miner may claim the fragment's order, or open one and claim it: all rules but
 	/// those of its own standing, room and limits.
 	pub fn may_take(
@@ -45,7 +64,7 @@ impl<T: Config> Pallet<T> {
 		match Self::order_of(fragment, info) {
 			Some(order) => Self::may_claim(miner, fragment, &order, info),
 			None => {
-				Self::may_open(fragment, info)?;
+				Self::may_open(fragment, info, T::Brake::is_engaged(), &mut Tally::default())?;
 				Self::may_restore(miner, fragment, info)
 			},
 		}
@@ -56,20 +75,28 @@ impl<T: Config> Pallet<T> {
 		info.segment.is_restoring(fragment.index).then(|| Orders::<T>::get(fragment)).flatten()
 	}
 
-	/// Whether an order may be opened for a fragment by miners that do not hold it.
-	fn may_open(fragment: FragmentId, info: &SegmentInfo) -> Result<(), Error<T>> {
+	/// Whether an order may be opened for a fragment by miners that do not hold it. Says whether it
+	/// can be copied from its holder, and what was counted on the way.
+	fn may_open(
+		fragment: FragmentId,
+		info: &SegmentInfo,
+		braked: bool,
+		tally: &mut Tally,
+	) -> Result<(bool, Option<u8>), Error<T>> {
 		ensure!(info.segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
 		ensure!(!info.segment.is_restoring(fragment.index), Error::<T>::OrderExists);
-		let standing = info.segment.holder(fragment.index).and_then(Self::standing);
+		let holder = info.segment.holder(fragment.index);
+		let standing = holder.and_then(|holder| Self::standing_in(holder, tally));
 		// A holder that is not known any more cannot object.
 		let target = standing.is_none_or(Standing::is_restore_target);
 		ensure!(target, Error::<T>::NotRestoreTarget);
 		let copied = standing.is_some_and(Standing::serves);
-		let open = copied
-			|| !T::Brake::is_engaged()
-			|| Self::spare(fragment.segment, info) <= BRAKED_SPARE;
-		ensure!(open, Error::<T>::Braked);
-		Ok(())
+		if copied || !braked {
+			return Ok((copied, None));
+		}
+		let count = Self::count(fragment.segment, info, BRAKED_SPARE.saturating_add(1), tally);
+		ensure!(Self::spare_in(info, count) <= BRAKED_SPARE, Error::<T>::Braked);
+		Ok((copied, Some(count)))
 	}
 
 	/// Whether the miner may claim the order: all rules but those of its own standing, room and
@@ -120,81 +147,179 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Opens an order for a fragment that nobody works on yet. Its holder stays what it is.
+	/// Opens an order for a fragment of a living file that nobody works on yet. Its holder stays
+	/// what it is.
 	///
-	/// The caller judges the segment afterwards.
-	pub(crate) fn open_order(fragment: FragmentId, cause: Cause) -> DispatchResult {
-		let info = Self::live(fragment)?;
+	/// The caller stores the order, has its bounty taken and judges the segment; `info` is as it is
+	/// from now on.
+	pub(crate) fn open_order(
+		fragment: FragmentId,
+		info: &mut SegmentInfo,
+		cause: Cause,
+		leaves: bool,
+	) -> Result<(Order, Wanted), DispatchError> {
 		ensure!(info.segment.is_confirmed(fragment.index), Error::<T>::NotConfirmed);
 		ensure!(!info.segment.is_restoring(fragment.index), Error::<T>::OrderExists);
 		let holder = info.segment.holder(fragment.index).ok_or(Error::<T>::NotConfirmed)?;
-		T::Custody::set_restoring(fragment, true)?;
-		Orders::<T>::insert(fragment, Order::new(cause, holder, T::Clock::now(), Self::block()));
+		T::Custody::set_restoring(fragment, info, true)?;
 		if cause != Cause::Target {
 			Missing::<T>::mutate(fragment.segment, |missing| *missing |= bit(fragment.index));
 		}
 		Self::deposit_event(Event::OrderOpened { fragment, holder });
-		Ok(())
+		let order = Order::new(cause, holder, T::Clock::now(), Self::block());
+		Ok((order, Wanted { fragment, bytes: info.fragment_len(), holder, leaves }))
 	}
 
 	/// Opens an order for a fragment that its holder does not have, or notes so on the one that is
 	/// open because the holder leaves.
-	fn open_missing(fragment: FragmentId, cause: Cause) -> DispatchResult {
-		let info = Self::live(fragment)?;
+	fn open_missing(
+		fragment: FragmentId,
+		mut info: SegmentInfo,
+		cause: Cause,
+		tally: &mut Tally,
+	) -> Result<Wanted, DispatchError> {
 		let moving = Self::order_of(fragment, &info).filter(|order| order.cause == Cause::Target);
-		match (moving, info.segment.holder(fragment.index)) {
+		let wanted = match (moving, info.segment.holder(fragment.index)) {
 			(Some(mut order), Some(holder)) => {
 				order.cause = cause;
 				Orders::<T>::insert(fragment, order);
 				Missing::<T>::mutate(fragment.segment, |missing| *missing |= bit(fragment.index));
 				Self::deposit_event(Event::NothingToCopy { fragment, holder });
+				Wanted { fragment, bytes: info.fragment_len(), holder, leaves: false }
 			},
-			_ => Self::open_order(fragment, cause)?,
-		}
-		Self::evaluate(fragment.segment)
+			_ => {
+				let (order, wanted) = Self::open_order(fragment, &mut info, cause, false)?;
+				Orders::<T>::insert(fragment, order);
+				wanted
+			},
+		};
+		Self::judge(fragment.segment, &mut info, None, tally)?;
+		Ok(wanted)
 	}
 
-	pub(crate) fn do_open(miner: MinerId, fragment: FragmentId) -> DispatchResult {
-		let info = Self::live(fragment)?;
+	/// Opens an order, claimed until `deadline` at once where the fragment is not the miner's own.
+	/// Says whether it is.
+	fn do_open(
+		miner: MinerId,
+		fragment: FragmentId,
+		braked: bool,
+		deadline: Tick,
+		tally: &mut Tally,
+	) -> Result<(Wanted, bool), DispatchError> {
+		let mut info = Self::live(fragment)?;
 		if info.segment.holder(fragment.index) == Some(miner) {
-			return Self::open_missing(fragment, Cause::Broken);
+			return Ok((Self::open_missing(fragment, info, Cause::Broken, tally)?, false));
 		}
-		Self::may_open(fragment, &info)?;
-		Self::open_order(fragment, Cause::Target)?;
-		Self::do_claim(miner, fragment)?;
-		Self::evaluate(fragment.segment)
+		let (leaves, count) = Self::may_open(fragment, &info, braked, tally)?;
+		Self::may_restore(miner, fragment, &info)?;
+		let (order, wanted) = Self::open_order(fragment, &mut info, Cause::Target, leaves)?;
+		Self::take(miner, fragment, order, &info, deadline)?;
+		// What was counted is still so: a fragment that is not copied was not present before.
+		Self::judge(fragment.segment, &mut info, count, tally)?;
+		Ok((wanted, true))
 	}
 
-	pub(crate) fn do_claim(miner: MinerId, fragment: FragmentId) -> DispatchResult {
-		let segment = fragment.segment;
+	/// Opens orders, and has their bounties taken together.
+	pub(crate) fn open_all(
+		miner: MinerId,
+		fragments: &[FragmentId],
+	) -> Result<Tally, DispatchError> {
+		let mut tally = Tally::default();
+		let (mut wanted, mut claimed) = (Vec::new(), Vec::new());
+		let (braked, deadline) = (T::Brake::is_engaged(), Self::claim_deadline());
+		Self::for_each(miner, fragments, |fragment| {
+			let before = tally.verdicts;
+			let opened = Self::do_open(miner, fragment, braked, deadline, &mut tally);
+			let Ok((want, is_claimed)) = opened else {
+				tally.refused();
+				return opened.map(drop);
+			};
+			tally.done(Some(want.holder), tally.verdicts != before);
+			wanted.push(want);
+			claimed.extend(is_claimed.then_some(fragment));
+			Ok(())
+		})?;
+		Self::schedule_claims(deadline, claimed);
+		T::Bounties::open(wanted);
+		Ok(tally)
+	}
+
+	pub(crate) fn claim_all(miner: MinerId, fragments: &[FragmentId]) -> DispatchResult {
+		let deadline = Self::claim_deadline();
+		let mut claimed = Vec::new();
+		Self::for_each(miner, fragments, |fragment| {
+			Self::do_claim(miner, fragment, deadline)?;
+			claimed.push(fragment);
+			Ok(())
+		})?;
+		Self::schedule_claims(deadline, claimed);
+		Ok(())
+	}
+
+	fn do_claim(miner: MinerId, fragment: FragmentId, deadline: Tick) -> DispatchResult {
 		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
 		let info = Self::live(fragment)?;
-		let now = T::Clock::now();
-		if order.state.claim().is_some_and(|(_, deadline)| now > deadline) {
+		if order.state.claim().is_some_and(|(_, deadline)| T::Clock::now() > deadline) {
 			Self::expire(fragment, &mut order, &info);
 		}
 		Self::may_claim(miner, fragment, &order, &info)?;
-		Bans::<T>::remove(miner, segment);
-		T::Ledger::reserve(miner, info.fragment_len(), Purpose::Claim)?;
+		Self::take(miner, fragment, order, &info, deadline)
+	}
 
-		let deadline = now.saturating_add(Parameters::<T>::get().claim_period);
+	/// The last tick that what is claimed now can be reported at.
+	fn claim_deadline() -> Tick {
+		T::Clock::now().saturating_add(Parameters::<T>::get().claim_period)
+	}
+
+	/// Has the agenda look at these claims once their deadline has passed.
+	fn schedule_claims(deadline: Tick, claimed: Vec<FragmentId>) {
+		let tasks = claimed.into_iter().map(Task::ClaimEnds);
+		AgendaOf::<T>::schedule_all(deadline.saturating_add(1), tasks);
+	}
+
+	/// The miner, who may, has claimed the order from now on. The caller schedules the claim's end.
+	fn take(
+		miner: MinerId,
+		fragment: FragmentId,
+		mut order: Order,
+		info: &SegmentInfo,
+		deadline: Tick,
+	) -> DispatchResult {
+		T::Ledger::reserve(miner, info.fragment_len(), Purpose::Claim)?;
 		order.state = OrderState::Claimed { by: miner, deadline };
 		Orders::<T>::insert(fragment, order);
-		ClaimsOf::<T>::insert(miner, segment, fragment.index);
-		Self::schedule(deadline, Task::ClaimEnds(fragment));
+		ClaimsOf::<T>::insert(miner, fragment.segment, fragment.index);
 		Self::deposit_event(Event::OrderClaimed { fragment, by: miner, deadline });
 		Ok(())
 	}
 
-	pub(crate) fn do_give_back(miner: MinerId, fragment: FragmentId) -> DispatchResult {
-		let order = Self::let_go(miner, fragment)?;
+	pub(crate) fn give_back_all(miner: MinerId, fragments: &[FragmentId]) -> DispatchResult {
+		let ready = Self::ready_of(miner);
+		Self::for_each(miner, fragments, |fragment| Self::do_give_back(miner, fragment, &ready))
+	}
+
+	pub(crate) fn decline_all(miner: MinerId, fragments: &[FragmentId]) -> DispatchResult {
+		let ready = Self::ready_of(miner);
+		Self::for_each(miner, fragments, |fragment| Self::do_decline(miner, fragment, &ready))
+	}
+
+	fn do_give_back(
+		miner: MinerId,
+		fragment: FragmentId,
+		ready: &BTreeSet<FragmentId>,
+	) -> DispatchResult {
+		let order = Self::let_go(miner, fragment, ready)?;
 		Orders::<T>::insert(fragment, order);
 		Self::deposit_event(Event::GivenBack { fragment, by: miner });
 		Ok(())
 	}
 
-	pub(crate) fn do_decline(miner: MinerId, fragment: FragmentId) -> DispatchResult {
-		let mut order = Self::let_go(miner, fragment)?;
+	fn do_decline(
+		miner: MinerId,
+		fragment: FragmentId,
+		ready: &BTreeSet<FragmentId>,
+	) -> DispatchResult {
+		let mut order = Self::let_go(miner, fragment, ready)?;
 		Self::deposit_event(Event::OrderDeclined { fragment, by: miner });
 		// Who has declined it could not claim it. Of a disputed one no more are recorded.
 		if order.declined.try_push(miner).is_ok() && order.is_disputed() {
@@ -205,12 +330,16 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Ends the miner's claim before its deadline. The caller stores the order.
-	fn let_go(miner: MinerId, fragment: FragmentId) -> Result<Order, DispatchError> {
+	fn let_go(
+		miner: MinerId,
+		fragment: FragmentId,
+		ready: &BTreeSet<FragmentId>,
+	) -> Result<Order, DispatchError> {
 		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
 		let (by, deadline) = order.state.claim().ok_or(Error::<T>::NotClaimer)?;
 		ensure!(by == miner, Error::<T>::NotClaimer);
 		ensure!(T::Clock::now() <= deadline, Error::<T>::DeadlinePassed);
-		ensure!(!order.state.is_ready_by(miner), Error::<T>::InBatch);
+		ensure!(!ready.contains(&fragment), Error::<T>::InBatch);
 		let info = T::Fragments::get(fragment.segment).ok_or(Error::<T>::FragmentNotFound)?;
 		Self::end_claim(fragment, by, info.fragment_len());
 		order.state = OrderState::Unclaimed;
@@ -236,7 +365,7 @@ impl<T: Config> Pallet<T> {
 		let chunk = sampling::chunk(&beacon, &fragment, info.spec.chunks(info.number));
 		ensure!(Self::proves(proof, &info, fragment, chunk), Error::<T>::WrongProof);
 		Self::deposit_event(Event::OrderCancelled { fragment, holder: miner });
-		Self::close(fragment)
+		Self::close(fragment, info)
 	}
 
 	/// Makes an expired claim pay, and removes a void order.
@@ -255,7 +384,7 @@ impl<T: Config> Pallet<T> {
 		};
 		if info.state.is_alive() && Self::is_void(fragment, &order, &info) {
 			Self::deposit_event(Event::OrderVoided { fragment });
-			return Self::close(fragment);
+			return Self::close(fragment, info);
 		}
 		ensure!(expired, Error::<T>::NothingToTidy);
 		Orders::<T>::insert(fragment, order);
@@ -289,13 +418,22 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Removes an order that nobody claims any more, and judges its segment.
-	pub(crate) fn close(fragment: FragmentId) -> DispatchResult {
+	pub(crate) fn close(fragment: FragmentId, mut info: SegmentInfo) -> DispatchResult {
+		Self::remove_order(fragment);
+		T::Custody::set_restoring(fragment, &mut info, false)?;
+		T::Bounties::give_back(fragment);
+		Self::judge(fragment.segment, &mut info, None, &mut Tally::default())
+	}
+
+	/// Removes an order, and what is noted of its fragment.
+	pub(crate) fn remove_order(fragment: FragmentId) {
 		Orders::<T>::remove(fragment);
-		Missing::<T>::mutate_exists(fragment.segment, |missing| {
-			*missing = missing.map(|bits| bits & !bit(fragment.index)).filter(|bits| *bits != 0);
-		});
-		T::Custody::set_restoring(fragment, false)?;
-		Self::evaluate(fragment.segment)
+		let missing = Missing::<T>::get(fragment.segment);
+		match missing & !bit(fragment.index) {
+			rest if rest == missing => (),
+			0 => Missing::<T>::remove(fragment.segment),
+			rest => Missing::<T>::insert(fragment.segment, rest),
+		}
 	}
 
 	/// The segment of a fragment that exists and whose file is neither deleted nor failed.
@@ -318,7 +456,12 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn standing(miner: MinerId) -> Option<Standing> {
-		T::Directory::get(miner).map(|info| info.standing)
+		T::Directory::standing(miner)
+	}
+
+	/// The same within a call, which changes no standing.
+	pub(crate) fn standing_in(miner: MinerId, tally: &Tally) -> Option<Standing> {
+		tally.standing(miner, T::Directory::standings)
 	}
 
 	/// The number of the current block.
@@ -336,7 +479,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn for_each(
 		miner: MinerId,
 		fragments: &[FragmentId],
-		item: impl Fn(FragmentId) -> DispatchResult,
+		item: impl FnMut(FragmentId) -> DispatchResult,
 	) -> DispatchResult {
 		Self::first_error(fragments, item, |index, error| {
 			Self::deposit_event(Event::ItemFailed { miner, index, error });
@@ -346,7 +489,7 @@ impl<T: Config> Pallet<T> {
 	/// Does `item` with each of the fragments on its own. Fails where all do, with the first error.
 	pub(crate) fn first_error(
 		fragments: &[FragmentId],
-		item: impl Fn(FragmentId) -> DispatchResult,
+		mut item: impl FnMut(FragmentId) -> DispatchResult,
 		failed: impl Fn(u32, DispatchError),
 	) -> DispatchResult {
 		let mut result = Err(Error::<T>::NoItems.into());
@@ -377,6 +520,13 @@ impl<T: Config> Pallet<T> {
 		T::WeightInfo::check_segment().max(T::WeightInfo::tidy(1)).max(T::WeightInfo::ban_ends())
 	}
 
+	/// Whether there is an order that nobody claims any more.
+	pub(crate) fn may_be_untidy(fragment: FragmentId) -> bool {
+		let now = T::Clock::now();
+		let over = |order: Order| order.state.claim().is_none_or(|(_, deadline)| now > deadline);
+		Orders::<T>::get(fragment).is_some_and(over)
+	}
+
 	/// Removes a ban that is over.
 	pub(crate) fn end_ban(miner: MinerId, segment: SegmentId) {
 		if Bans::<T>::get(miner, segment).is_some_and(|until| T::Clock::now() > until) {
@@ -390,9 +540,12 @@ impl<T: Config> Pallet<T> {
 		let per_tick = T::WeightInfo::agenda_tick();
 		AgendaOf::<T>::serve(now, meter, per_tick, Self::task_weight(), |task, meter| {
 			match task {
+				// Most claims were reported by then.
+				Task::ClaimEnds(fragment) if !Self::may_be_untidy(fragment) => {
+					meter.consume(T::WeightInfo::claim_ended());
+				},
 				Task::ClaimEnds(fragment) => {
 					meter.consume(T::WeightInfo::tidy(1));
-					// Most claims were reported by then: nothing to tidy.
 					let _ = with_storage_layer(|| Self::do_tidy(fragment));
 				},
 				Task::CountdownEnds(segment) => {
@@ -415,7 +568,12 @@ const LOG_TARGET: &str = "runtime::restore";
 
 impl<T: Config> OpenOrder for Pallet<T> {
 	fn open(fragment: FragmentId) -> DispatchResult {
-		with_storage_layer(|| Self::open_missing(fragment, Cause::Challenge))
+		let wanted = with_storage_layer(|| {
+			let info = Self::live(fragment)?;
+			Self::open_missing(fragment, info, Cause::Challenge, &mut Tally::default())
+		})?;
+		T::Bounties::open(vec![wanted]);
+		Ok(())
 	}
 
 	fn weight() -> Weight {
@@ -424,22 +582,30 @@ impl<T: Config> OpenOrder for Pallet<T> {
 }
 
 impl<T: Config> OnDeparture for Pallet<T> {
-	/// A batch outlives the files it was made of; nobody reports it any more.
+	/// Batches outlive the files they were made of; nobody reports them any more.
 	fn on_departure(miner: MinerId) {
-		Batches::<T>::remove(miner);
+		let _ = Batches::<T>::clear_prefix(miner, MAX_BATCHES, None);
 	}
 }
 
 impl<T: Config> OnSegmentRemoved for Pallet<T> {
 	fn on_segment_removed(id: SegmentId, segment: Segment, fragment_len: u64) {
+		let lost = matches!(Verdicts::<T>::get(id), Some(Verdict::Lost { .. }));
 		for index in (0..segment.fragments()).filter(|i| segment.restoring & bit(*i) != 0) {
 			let fragment = FragmentId { segment: id, index };
-			if let Some((by, _)) = Orders::<T>::take(fragment).and_then(|o| o.state.claim()) {
+			let Some(order) = Orders::<T>::take(fragment) else { continue };
+			if let Some((by, _)) = order.state.claim() {
 				Self::end_claim(fragment, by, fragment_len);
+			}
+			if Self::is_at_fault(&order, lost) {
+				T::Bounties::forfeit(fragment);
+			} else {
+				T::Bounties::give_back(fragment);
 			}
 		}
 		Missing::<T>::remove(id);
 		Verdicts::<T>::remove(id);
+		Settled::<T>::remove(id);
 	}
 
 	fn weight(fragments: u32) -> Weight {

@@ -47,12 +47,18 @@
 //!   target. The chain opens one where a challenge failed ([`OpenOrder`]).
 //! - A fragment that only moves away from a miner that leaves is present. One that this miner said
 //!   it does not have, or was found not to have, is not.
+//! - Whoever does not have a fragment pays a bounty ([`Bounties`]) to whoever restores it; half as
+//!   much where it only leaves. Of an order that is cancelled or void it has it back; of one whose
+//!   file is deleted only where it did not turn out to lack the fragment.
+//! - A segment that has been lost for `loss_settlement` ticks is settled once: its owner pays nothing
+//!   more for it, and has the collateral of the fragments that are not present.
 //! - While the brake is engaged, orders for fragments of absent and expelled miners are opened only
 //!   in segments that can spare [`BRAKED_SPARE`] fragments or fewer. What exists goes on.
 //! - A batch is fixed before its seed is known. Of `m` fragments the seed draws `min(m, 8)`; those
 //!   of thin segments are proven in addition. One wrong or missing proof fails the whole batch and
 //!   costs the fee for a wrong proof, once per fragment not proven. Dropping a batch whose seed is
-//!   known costs one such fee, so that nobody draws until the seed suits.
+//!   known costs one such fee, so that nobody draws until the seed suits. A miner may have
+//!   [`MAX_BATCHES`] under way, because each takes several blocks.
 //! - What a failed batch names stays claimed until its deadline.
 //! - A segment is judged once all of its fragments were confirmed: before that the order of its
 //!   file is still running.
@@ -65,9 +71,8 @@
 //! - *missing*: [`Missing`] says exactly of which orders the holder does not have the fragment.
 //! - *declines*: no miner has declined an order twice, or claims one that it declined.
 //! - *claims*: [`ClaimsOf`] lists exactly the claimed orders.
-//! - *batches*: an order that is ready is part of its claimer's batch; a batch is that of a miner
-//!   that has not departed, names no fragment twice and needs at most [`MAX_PROOFS`] proofs,
-//!   whatever its seed.
+//! - *batches*: a batch is that of a miner that has not departed and has at most [`MAX_BATCHES`],
+//!   which name no fragment twice; it needs at most [`MAX_PROOFS`] proofs, whatever its seed.
 //! - *verdicts*: a segment with a verdict exists and was confirmed as a whole.
 //! - *agenda*: no task is left behind a tick that was served.
 
@@ -83,6 +88,8 @@ mod types;
 
 mod impls;
 
+mod tally;
+
 mod batches;
 
 mod verdicts;
@@ -95,7 +102,7 @@ mod try_state;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 #[cfg(feature = "runtime-benchmarks")]
-pub use benchmarking::BenchmarkHelper;
+pub use benchmarking::{BenchmarkHelper, NEAR};
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -104,7 +111,7 @@ mod tests;
 use frame_support::traits::{Get, fungible::Inspect};
 use pallet_planaria_support::Agenda;
 #[cfg(doc)]
-use pallet_planaria_support::OpenOrder;
+use pallet_planaria_support::{Bounties, OpenOrder};
 
 /// The balance of the currency that collateral is in.
 pub type BalanceOf<T> =
@@ -122,17 +129,15 @@ pub(crate) type AgendaOf<T> = Agenda<AgendaTasks<T>, AgendaNext<T>, Task, <T as 
 pub mod pallet {
 	// The prelude has a trait of the same name.
 	use super::Task;
-	use super::*;
+	use super::{tally::Tally, *};
 	use core::cell::Cell;
 	use frame_support::{
-		dispatch::{DispatchResultWithPostInfo, PostDispatchInfo},
-		pallet_prelude::*,
-		weights::WeightMeter,
+		dispatch::DispatchResultWithPostInfo, pallet_prelude::*, weights::WeightMeter,
 	};
 	use frame_system::pallet_prelude::*;
 	use pallet_planaria_support::{
-		Brake, Clock, Collateral, Custody, DutyGate, Fragments, MinerDirectory, MinerLedger,
-		hot_key,
+		Bounties, Brake, Clock, Collateral, Custody, DutyGate, Fragments, MinerDirectory,
+		MinerLedger, WriteOff, hot_key,
 	};
 	use planaria_primitives::{
 		FragmentId, FragmentProof, MinerId, SegmentId, Tick, duty::DutyKind,
@@ -160,6 +165,12 @@ pub mod pallet {
 
 		/// What an expired claim is paid from.
 		type Collateral: Collateral<Self::AccountId, BalanceOf<Self>>;
+
+		/// What restoring is worth, and who pays for it.
+		type Bounties: Bounties<Self::AccountId>;
+
+		/// Ends the payment for what was lost.
+		type WriteOff: WriteOff<Self::AccountId>;
 
 		/// Whether too much is absent to restore it all.
 		type Brake: Brake;
@@ -207,10 +218,10 @@ pub mod pallet {
 	pub type ClaimsOf<T> =
 		StorageDoubleMap<_, Identity, MinerId, Identity, SegmentId, u8, OptionQuery>;
 
-	/// The batch each miner declared ready and has not reported. It may name fragments that the
-	/// miner does not claim any more.
+	/// The batches each miner declared ready and has not reported, by the block it did so in; at
+	/// most [`MAX_BATCHES`]. They may name fragments that the miner does not claim any more.
 	#[pallet::storage]
-	pub type Batches<T> = StorageMap<_, Identity, MinerId, Batch, OptionQuery>;
+	pub type Batches<T> = StorageDoubleMap<_, Identity, MinerId, Identity, u32, Batch, OptionQuery>;
 
 	/// Up to and including which tick a miner may not claim in a segment, because a claim of it
 	/// expired there.
@@ -226,6 +237,11 @@ pub mod pallet {
 	/// The segments that cannot be restored from what is present.
 	#[pallet::storage]
 	pub type Verdicts<T> = StorageMap<_, Identity, SegmentId, Verdict, OptionQuery>;
+
+	/// The segments that were lost, for which money has moved: nobody pays for them any more. One that
+	/// was found again stays here until its owner has the space for it.
+	#[pallet::storage]
+	pub type Settled<T> = StorageMap<_, Identity, SegmentId, (), OptionQuery>;
 
 	/// What can be tuned.
 	#[pallet::storage]
@@ -311,7 +327,7 @@ pub mod pallet {
 			/// How many fragments.
 			count: u32,
 		},
-		/// A miner declared other fragments ready before it reported these.
+		/// A batch gave way to another, or was given up, before it was reported.
 		BatchDropped {
 			/// The miner.
 			miner: MinerId,
@@ -397,6 +413,14 @@ pub mod pallet {
 			/// Its holder.
 			holder: MinerId,
 		},
+		/// Nobody pays for a lost segment any more, and its owner was compensated from the collateral of
+		/// those who should have its fragments and do not.
+		LossSettled {
+			/// The segment.
+			segment: SegmentId,
+			/// Whose it is.
+			owner: T::AccountId,
+		},
 	}
 
 	#[pallet::error]
@@ -433,7 +457,8 @@ pub mod pallet {
 		NotClaimer,
 		/// The claim has expired.
 		DeadlinePassed,
-		/// The fragment is part of the miner's batch: report it, or declare a batch without it.
+		/// The fragment is part of a batch of the miner's: report that, or drop it by declaring
+		/// nothing ready.
 		InBatch,
 		/// Only the fragment's holder can cancel the order.
 		NotHolder,
@@ -462,6 +487,12 @@ pub mod pallet {
 		/// Too much turned absent lately: only what segments with little to spare have lost is
 		/// restored.
 		Braked,
+		/// The segment is not lost.
+		NotLost,
+		/// The segment has not been lost for long enough.
+		NotYetSettled,
+		/// Money has moved for this segment already.
+		AlreadySettled,
 	}
 
 	#[pallet::call]
@@ -483,13 +514,14 @@ pub mod pallet {
 		/// - `fragments`: confirmed fragments of files that are neither deleted nor failed, without
 		///   an order.
 		#[pallet::call_index(0)]
-		#[pallet::weight(T::WeightInfo::open(fragments.len() as u32))]
+		#[pallet::weight(Pallet::<T>::open_weight(fragments.len() as u32))]
 		pub fn open(
 			origin: OriginFor<T>,
 			fragments: BoundedVec<FragmentId, T::MaxBatch>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let miner = Self::ensure_miner(origin)?;
-			Self::for_each(miner, &fragments, |fragment| Self::do_open(miner, fragment))
+			let tally = Self::open_all(miner, &fragments)?;
+			Ok(Some(Self::opened_weight(fragments.len() as u32, &tally)).into())
 		}
 
 		/// Claims restore orders, to be restored and reported within a claim period.
@@ -512,7 +544,7 @@ pub mod pallet {
 			fragments: BoundedVec<FragmentId, T::MaxBatch>,
 		) -> DispatchResult {
 			let miner = Self::ensure_miner(origin)?;
-			Self::for_each(miner, &fragments, |fragment| Self::do_claim(miner, fragment))
+			Self::claim_all(miner, &fragments)
 		}
 
 		/// Gives claims back, for others to take. It costs nothing but the fee.
@@ -531,7 +563,7 @@ pub mod pallet {
 			fragments: BoundedVec<FragmentId, T::MaxBatch>,
 		) -> DispatchResult {
 			let miner = Self::ensure_miner(origin)?;
-			Self::for_each(miner, &fragments, |fragment| Self::do_give_back(miner, fragment))
+			Self::give_back_all(miner, &fragments)
 		}
 
 		/// Cancels an unclaimed order for a fragment the caller holds and has.
@@ -561,10 +593,12 @@ pub mod pallet {
 		/// Nobody, with the signature of the miner's hot key; or the miner's hot key or stash.
 		///
 		/// ## Details
-		/// They are the miner's batch from now on, to be proven by `report` while the beacon of
-		/// the second block after this one is kept. An earlier batch that was not reported is dropped; if its seed
-		/// is known, that costs the fee for a wrong proof. Deadlines stay what they are. No items
-		/// at all drop the batch.
+		/// They are a batch from now on, to be proven by `report` while the beacon of the second
+		/// block after this one is kept. A miner may have four batches that it has not reported: a
+		/// fifth takes the place of the oldest, one of the same block that of the other, and any
+		/// that of an oldest one whose beacon is forgotten. No items at all drop the oldest. A batch
+		/// that is dropped though its seed is known costs the fee for a wrong proof. Deadlines stay
+		/// what they are.
 		///
 		/// ## Parameters
 		/// - `anchor`: a block less than 64 blocks old, greater than that of the last such call.
@@ -573,7 +607,7 @@ pub mod pallet {
 		///   is signed.
 		#[pallet::call_index(4)]
 		#[pallet::weight((
-			T::WeightInfo::ready(fragments.len() as u32)
+			Pallet::<T>::ready_weight(fragments.len() as u32)
 				.saturating_add(T::DutyGate::enter_weight()),
 			DispatchClass::Operational,
 		))]
@@ -591,15 +625,17 @@ pub mod pallet {
 			anchor: u32,
 			fragments: ReadyFragments,
 			signature: Option<hot_key::Signature>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			// Checked by `authorize`.
 			let _ = signature;
-			T::DutyGate::enter(origin, DutyKind::Ready, miner, anchor)?;
-			Self::do_ready(miner, &fragments);
-			Ok(())
+			let entered = T::DutyGate::enter(origin, DutyKind::Ready, miner, anchor)?;
+			let mut tally = Tally::default();
+			Self::do_ready(miner, &fragments, &mut tally);
+			let weight = Self::ready_of_pages(fragments.len() as u32, tally.pages());
+			Ok(Some(weight.saturating_add(entered)).into())
 		}
 
-		/// Proves a sample of the miner's batch, which makes it the holder of all of it.
+		/// Proves a sample of a batch of the miner's, which makes it the holder of all of it.
 		///
 		/// ## Dispatch origin
 		/// Nobody, with the signature of the miner's hot key; or the miner's hot key or stash.
@@ -611,41 +647,47 @@ pub mod pallet {
 		///
 		/// ## Parameters
 		/// - `anchor`: a block less than 64 blocks old, greater than that of the last such call.
+		/// - `at`: the block in which the batch was declared ready.
 		/// - `proofs`: of the chunks that the seed asks for, in the order of the batch. The proof
 		///   of a fragment whose file is gone can be left out.
-		/// - `signature`: of the anchor's hash, the miner and the proofs; none where the call is
-		///   signed.
+		/// - `signature`: of the anchor's hash, the miner, and `at` with the proofs; none where the
+		///   call is signed.
 		#[pallet::call_index(5)]
 		#[pallet::weight((
-			T::WeightInfo::report(proofs.len() as u32, MAX_READY)
+			Pallet::<T>::report_weight(proofs.len() as u32)
 				.saturating_add(T::DutyGate::enter_weight()),
 			DispatchClass::Operational,
 		))]
 		#[pallet::weight_of_authorize(
 			T::WeightInfo::authorize_report()
-				.saturating_add(T::DutyGate::authorize_weight(proofs.encoded_size() as u32))
+				.saturating_add(T::DutyGate::authorize_weight(
+					(at, proofs).encoded_size() as u32,
+				))
 		)]
-		#[pallet::authorize(|_source, miner, anchor, proofs, signature| {
-			Self::may_report(*miner, proofs)?;
-			T::DutyGate::authorize(DutyKind::Report, *miner, *anchor, proofs, signature)
+		#[pallet::authorize(|_source, miner, anchor, at, proofs, signature| {
+			Self::may_report(*miner, *at, proofs)?;
+			let items = (at, proofs);
+			T::DutyGate::authorize(DutyKind::Report, *miner, *anchor, &items, signature)
 		})]
 		pub fn report(
 			origin: OriginFor<T>,
 			miner: MinerId,
 			anchor: u32,
+			at: u32,
 			proofs: BoundedVec<FragmentProof, ConstU32<MAX_PROOFS>>,
 			signature: Option<hot_key::Signature>,
 		) -> DispatchResultWithPostInfo {
 			// Checked by `authorize`.
 			let _ = signature;
-			T::DutyGate::enter(origin, DutyKind::Report, miner, anchor)?;
-			let fragments = Self::do_report(miner, &proofs);
-			let weight = T::WeightInfo::report(proofs.len() as u32, fragments)
-				.saturating_add(T::DutyGate::enter_weight());
-			Ok(PostDispatchInfo { actual_weight: Some(weight), pays_fee: Pays::Yes })
+			let entered = T::DutyGate::enter(origin, DutyKind::Report, miner, anchor)?;
+			let mut tally = Tally::default();
+			let items = Self::do_report(miner, at, &proofs, &mut tally);
+			let weight = Self::reported_weight(proofs.len() as u32, items, &tally);
+			Ok(Some(weight.saturating_add(entered)).into())
 		}
 
-		/// Judges a segment anew: suspected lost, lost, or neither.
+		/// Judges a segment anew: suspected lost, lost, or neither. One that was settled and found
+		/// again is paid for again from now on, if its owner has the space by now.
 		///
 		/// ## Dispatch origin
 		/// Any account. The fee is returned where this changes anything.
@@ -657,8 +699,9 @@ pub mod pallet {
 		) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
 			ensure!(T::Fragments::get(segment).is_some(), Error::<T>::FragmentNotFound);
-			let due = Self::is_misjudged(segment);
+			let misjudged = Self::is_misjudged(segment);
 			Self::evaluate(segment)?;
+			let due = Self::pay_again(segment) || misjudged;
 			Ok(if due { Pays::No } else { Pays::Yes }.into())
 		}
 
@@ -718,7 +761,25 @@ pub mod pallet {
 			fragments: BoundedVec<FragmentId, T::MaxBatch>,
 		) -> DispatchResult {
 			let miner = Self::ensure_miner(origin)?;
-			Self::for_each(miner, &fragments, |fragment| Self::do_decline(miner, fragment))
+			Self::decline_all(miner, &fragments)
+		}
+
+		/// Moves money for a segment that has been lost for `loss_settlement` ticks.
+		///
+		/// ## Dispatch origin
+		/// Any account. The fee is returned.
+		///
+		/// ## Details
+		/// The owner of the file pays nothing more for the segment, and receives the collateral of the
+		/// bytes of each fragment that is not present, from whoever should have it. The verdict stays
+		/// reversible: when the segment is found again, it is paid for again if the owner has the
+		/// space, and stays for nothing otherwise.
+		#[pallet::call_index(10)]
+		#[pallet::weight(T::WeightInfo::settle_loss())]
+		pub fn settle_loss(origin: OriginFor<T>, segment: SegmentId) -> DispatchResultWithPostInfo {
+			ensure_signed(origin)?;
+			Self::do_settle(segment)?;
+			Ok(Pays::No.into())
 		}
 	}
 
@@ -744,12 +805,12 @@ pub mod pallet {
 			};
 			let most = T::MaxBatch::get();
 			let gate = T::DutyGate::enter_weight();
-			fits(DispatchClass::Normal, T::WeightInfo::open(most), "open");
+			fits(DispatchClass::Normal, Self::open_weight(most), "open");
 			fits(DispatchClass::Normal, T::WeightInfo::claim(most), "claim");
 			fits(DispatchClass::Normal, T::WeightInfo::tidy(most), "tidy");
-			let ready = T::WeightInfo::ready(MAX_READY).saturating_add(gate);
+			let ready = Self::ready_weight(MAX_READY).saturating_add(gate);
 			fits(DispatchClass::Operational, ready, "ready");
-			let report = T::WeightInfo::report(MAX_PROOFS, MAX_READY).saturating_add(gate);
+			let report = Self::report_weight(MAX_PROOFS).saturating_add(gate);
 			fits(DispatchClass::Operational, report, "report");
 
 			// Length, version, extensions, indices, miner, anchor and signature take less than 1 KiB.

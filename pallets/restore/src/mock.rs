@@ -16,8 +16,9 @@ use frame_support::{
 };
 use frame_system::{EnsureRoot, RawOrigin};
 use pallet_planaria_support::{
-	Brake, Clock, Collateral, Custody, DutyGate, FileState, Fragments, MinerDirectory, MinerInfo,
-	MinerLedger, OnSegmentRemoved, Purpose, SegmentInfo, Standing, hot_key,
+	Bounties, Brake, Clock, Collateral, Custody, DutyGate, FileState, Fragments, MinerDirectory,
+	MinerInfo, MinerLedger, Moved, OnSegmentRemoved, Purpose, SegmentInfo, Standing, StandingPage,
+	Wanted, WriteOff, hot_key, standings::PAGE,
 };
 use planaria_primitives::{
 	CodingParams, FileId, FileIndex, FileSpec, FragmentHash, FragmentId, FragmentProof, Hash,
@@ -77,6 +78,8 @@ impl crate::Config for Test {
 	type Directory = World;
 	type Ledger = World;
 	type Collateral = World;
+	type Bounties = World;
+	type WriteOff = World;
 	type Brake = World;
 	type DutyGate = World;
 	type Fragments = World;
@@ -178,6 +181,15 @@ impl MinerDirectory<u64> for World {
 		let standing = Miners::get(miner)?.standing;
 		Some(MinerInfo { stash: account(miner.0), payee: account(miner.0), standing })
 	}
+
+	/// No test has more miners, and in benchmarks each is the first of its page.
+	fn standings(page: u32) -> StandingPage {
+		let mut standings = StandingPage::default();
+		for miner in (page * PAGE..).take(100).map(MinerId) {
+			standings.set(miner, Self::standing(miner));
+		}
+		standings
+	}
 }
 
 impl MinerLedger for World {
@@ -222,10 +234,125 @@ impl Collateral<u64, u64> for World {
 		0
 	}
 
+	fn for_bytes(_: u64) -> u64 {
+		0
+	}
+
 	fn pay(miner: MinerId, _: Option<&u64>, amount: u64) -> u64 {
 		let paid = amount.min(collateral(miner.0));
 		change(miner, |m| m.collateral -= paid);
 		paid
+	}
+
+	fn give(_: MinerId, _: &u64, _: u64) -> u64 {
+		0
+	}
+}
+
+/// A bounty: the fragment's bytes, who pays for it, and whether half as much.
+pub type Bounty = (u64, MinerId, bool);
+
+#[storage_alias]
+type OpenBounties = StorageMap<Mock, Identity, FragmentId, Bounty>;
+#[storage_alias]
+type PaidBounties = StorageValue<Mock, Vec<(FragmentId, MinerId)>, ValueQuery>;
+
+#[storage_alias]
+type ForfeitedBounties = StorageValue<Mock, Vec<FragmentId>, ValueQuery>;
+
+/// The fragments whose bounties nobody got.
+pub fn forfeited() -> Vec<FragmentId> {
+	ForfeitedBounties::get()
+}
+
+/// The bounty of a fragment that is not paid yet.
+pub fn bounty(fragment: FragmentId) -> Option<Bounty> {
+	OpenBounties::get(fragment)
+}
+
+/// All bounties that are not paid yet.
+pub fn bounties() -> Vec<FragmentId> {
+	OpenBounties::iter_keys().collect()
+}
+
+/// Who was paid for what.
+pub fn paid() -> Vec<(FragmentId, MinerId)> {
+	PaidBounties::get()
+}
+
+impl Bounties<u64> for World {
+	fn open(wanted: Vec<Wanted>) {
+		for Wanted { fragment, bytes, holder, leaves } in wanted {
+			OpenBounties::insert(fragment, (bytes, holder, leaves));
+		}
+	}
+
+	fn pay(fragments: Vec<FragmentId>, to: MinerId) {
+		for fragment in fragments {
+			if OpenBounties::take(fragment).is_some() {
+				PaidBounties::append((fragment, to));
+			}
+		}
+	}
+
+	fn give_back(fragment: FragmentId) {
+		OpenBounties::remove(fragment);
+	}
+
+	fn forfeit(fragment: FragmentId) {
+		if OpenBounties::take(fragment).is_some() {
+			ForfeitedBounties::append(fragment);
+		}
+	}
+
+	fn compensate(fragment: FragmentId, bytes: u64, holder: Option<MinerId>, to: &u64) {
+		let holder = OpenBounties::take(fragment).map(|bounty| bounty.1).or(holder);
+		Compensations::append((fragment, bytes, holder, *to));
+	}
+}
+
+/// Who owns whatever is stored.
+pub const OWNER: u64 = 12_345;
+
+/// What was compensated: the fragment, its bytes, who paid and who received it.
+pub type Compensation = (FragmentId, u64, Option<MinerId>, u64);
+
+#[storage_alias]
+type Compensations = StorageValue<Mock, Vec<Compensation>, ValueQuery>;
+#[storage_alias]
+type WrittenOff = StorageMap<Mock, Identity, SegmentId, ()>;
+#[storage_alias]
+type NoSpace = StorageValue<Mock, bool, ValueQuery>;
+
+/// What was compensated so far.
+pub fn compensations() -> Vec<Compensation> {
+	Compensations::get()
+}
+
+/// Whether nobody pays for the segment any more.
+pub fn written_off(segment: SegmentId) -> bool {
+	WrittenOff::contains_key(segment)
+}
+
+/// Whether owners have no space for what comes back.
+pub fn set_no_space(full: bool) {
+	NoSpace::put(full);
+}
+
+impl WriteOff<u64> for World {
+	fn write_off(segment: SegmentId) -> Result<u64, DispatchError> {
+		assert!(!written_off(segment), "written off twice");
+		WrittenOff::insert(segment, ());
+		Ok(OWNER)
+	}
+
+	fn take_back(segment: SegmentId) -> bool {
+		assert!(written_off(segment), "it is paid for");
+		if NoSpace::get() {
+			return false;
+		}
+		WrittenOff::remove(segment);
+		true
 	}
 }
 
@@ -259,7 +386,7 @@ impl DutyGate<RuntimeOrigin> for World {
 		_: DutyKind,
 		miner: MinerId,
 		anchor: u32,
-	) -> Result<(), DispatchError> {
+	) -> Result<Weight, DispatchError> {
 		match origin.into() {
 			Ok(RawOrigin::Authorized) => change(miner, |m| m.last_anchor = anchor),
 			Ok(RawOrigin::Signed(who)) if Self::by_account(&who) == Some(miner) => (),
@@ -270,7 +397,7 @@ impl DutyGate<RuntimeOrigin> for World {
 				m.standing = Standing::Serving;
 			}
 		});
-		Ok(())
+		Ok(Self::enter_weight())
 	}
 
 	fn enter_weight() -> Weight {
@@ -302,8 +429,13 @@ pub fn info(id: SegmentId) -> Option<SegmentInfo> {
 }
 
 impl Custody for World {
-	fn set_restoring(fragment: FragmentId, restoring: bool) -> DispatchResult {
-		let mut segment = Segments::get(fragment.segment).ok_or("no such segment")?;
+	fn set_restoring(
+		fragment: FragmentId,
+		info: &mut SegmentInfo,
+		restoring: bool,
+	) -> DispatchResult {
+		let segment = &mut info.segment;
+		assert_eq!(Segments::get(fragment.segment).as_ref(), Some(&*segment));
 		ensure!(segment.is_confirmed(fragment.index), "not confirmed");
 		ensure!(segment.is_restoring(fragment.index) != restoring, "the bit is so already");
 		segment.restoring ^= bit(fragment.index);
@@ -311,19 +443,26 @@ impl Custody for World {
 		Ok(())
 	}
 
-	fn hand_over(fragment: FragmentId, to: Option<MinerId>) -> DispatchResult {
-		let info = info(fragment.segment).ok_or("no such segment")?;
-		let mut segment = info.segment.clone();
+	fn hand_over(
+		fragment: FragmentId,
+		info: &mut SegmentInfo,
+		to: Option<MinerId>,
+	) -> Result<Moved, DispatchError> {
+		let bytes = info.fragment_len();
+		let segment = &mut info.segment;
+		assert_eq!(Segments::get(fragment.segment).as_ref(), Some(&*segment));
 		ensure!(segment.is_confirmed(fragment.index), "not confirmed");
-		if let Some(from) = segment.holder(fragment.index) {
-			Self::forget(from, info.fragment_len());
-		}
-		if let Some(to) = to {
-			Self::settle(to, info.fragment_len(), Purpose::Claim);
+		let from = segment.holder(fragment.index);
+		if to.is_some() {
+			segment.restoring &= !bit(fragment.index);
 		}
 		segment.holders.set(fragment.index, to.unwrap_or(MinerId::NOBODY));
 		Segments::insert(fragment.segment, segment);
-		Ok(())
+		Ok(Moved { from, to, bytes })
+	}
+
+	fn moved(moves: &[Moved]) {
+		<Self as MinerLedger>::moved(moves);
 	}
 
 	fn set_lost(segment: SegmentId, lost: bool) -> DispatchResult {
@@ -338,10 +477,11 @@ impl Custody for World {
 #[cfg(feature = "runtime-benchmarks")]
 impl crate::BenchmarkHelper<u64> for World {
 	fn miner(seed: u32) -> (MinerId, u64) {
-		if !Miners::contains_key(MinerId(seed)) {
-			Miners::insert(MinerId(seed), Miner::default());
+		let id = seed * PAGE;
+		if !Miners::contains_key(MinerId(id)) {
+			Miners::insert(MinerId(id), Miner::default());
 		}
-		(MinerId(seed), account(seed))
+		(MinerId(id), account(id))
 	}
 
 	fn engage_brake() {
@@ -525,9 +665,15 @@ pub fn list<const N: usize>(fragments: [FragmentId; N]) -> BoundedVec<FragmentId
 pub const PERIOD: Tick = 20;
 pub const PENALTY: u64 = 100;
 pub const BAN: Tick = 50;
+pub const SETTLEMENT: Tick = 200;
 
 pub fn new_test_ext() -> TestExternalities {
-	let params = Params { claim_period: PERIOD, claim_penalty: PENALTY, ban_period: BAN };
+	let params = Params {
+		claim_period: PERIOD,
+		claim_penalty: PENALTY,
+		ban_period: BAN,
+		loss_settlement: SETTLEMENT,
+	};
 	let genesis = RuntimeGenesisConfig {
 		restore: pallet_planaria_restore::GenesisConfig { params },
 		..Default::default()
@@ -552,6 +698,13 @@ pub fn execute(test: impl FnOnce()) {
 /// The invariants of the pallet, and those that take a look at the whole world.
 pub fn check() {
 	Restore::do_try_state().expect("the state is consistent");
+	let unpaid: std::collections::BTreeSet<_> = bounties().into_iter().collect();
+	let settled: std::collections::BTreeSet<_> =
+		compensations().into_iter().map(|compensation| compensation.0).collect();
+	let orders: std::collections::BTreeSet<_> = Orders::<Test>::iter_keys().collect();
+	assert!(unpaid.is_subset(&orders), "what has a bounty has an order");
+	let bare = orders.difference(&unpaid).all(|fragment| settled.contains(fragment));
+	assert!(bare, "an order without a bounty, for which nobody was compensated");
 	let mut reserved = std::collections::BTreeMap::<MinerId, (u64, u32)>::new();
 	for (fragment, order) in Orders::<Test>::iter() {
 		let info = self::info(fragment.segment).expect("an order has a segment");
@@ -637,21 +790,40 @@ pub fn ready(miner: u32, fragments: &[FragmentId]) {
 	duty(call).expect("a duty never fails after the gate");
 }
 
+/// Reports the miner's oldest batch.
 pub fn report(miner: u32, proofs: Vec<FragmentProof>) {
+	let at = Batches::<Test>::iter_key_prefix(MinerId(miner)).min().unwrap_or_default();
+	report_of(miner, at, proofs);
+}
+
+/// Reports the batch that the miner declared in block `at`.
+pub fn report_of(miner: u32, at: u32, proofs: Vec<FragmentProof>) {
 	let proofs = BoundedVec::try_from(proofs).expect("not too many");
 	let anchor = System::block_number();
 	let signature = None;
-	let call = crate::Call::report { miner: MinerId(miner), anchor, proofs, signature };
+	let call = crate::Call::report { miner: MinerId(miner), anchor, at, proofs, signature };
 	duty(call).expect("a duty never fails after the gate");
 }
 
-pub fn batch(miner: u32) -> Batch {
-	Batches::<Test>::get(MinerId(miner)).expect("there is a batch")
+/// The miner's oldest batch, with the block it was declared in.
+pub fn oldest(miner: u32) -> (u32, Batch) {
+	let batches = Batches::<Test>::iter_prefix(MinerId(miner));
+	batches.min_by_key(|(at, _)| *at).expect("there is a batch")
 }
 
-/// The proofs that the miner's batch is asked for.
+pub fn batch(miner: u32) -> Batch {
+	oldest(miner).1
+}
+
+/// What the miner's oldest batch is asked for, once its seed is known.
+pub fn asked(miner: u32) -> Option<Vec<(FragmentId, u32)>> {
+	let (at, batch) = oldest(miner);
+	Restore::asked(at, &batch)
+}
+
+/// The proofs that the miner's oldest batch is asked for.
 pub fn proofs(miner: u32, files: &[&TestFile]) -> Vec<FragmentProof> {
-	let asked = Restore::asked(&batch(miner)).expect("the seed is known");
+	let asked = asked(miner).expect("the seed is known");
 	let proof = |(fragment, chunk): (FragmentId, u32)| {
 		let file = files.iter().find(|file| file.has(fragment.segment)).expect("given");
 		file.proof_of(fragment, chunk)

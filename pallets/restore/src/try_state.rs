@@ -79,20 +79,19 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// An order that is ready is part of its claimer's batch; a batch is that of a miner that has
-	/// not departed, names no fragment twice and needs no more proofs than a report carries.
+	/// A batch is that of a miner that has not departed and has no more than it may, names no fragment
+	/// twice, nor one that another batch of its miner names, and needs no more proofs than a report
+	/// carries.
 	fn check_batches() -> Result<(), TryRuntimeError> {
-		for (fragment, order) in Orders::<T>::iter() {
-			let OrderState::Ready { by, .. } = order.state else { continue };
-			let batch = Batches::<T>::get(by).ok_or("ready, but without a batch")?;
-			ensure!(batch.fragments.contains(&fragment), "ready, but not in the batch");
-		}
-		for (miner, batch) in Batches::<T>::iter() {
+		for (miner, at, batch) in Batches::<T>::iter() {
+			let batches = Batches::<T>::iter_key_prefix(miner).count();
+			ensure!(batches <= MAX_BATCHES as usize, "too many batches of a miner");
 			ensure!(T::Directory::get(miner).is_some(), "the batch of a miner that has departed");
-			let distinct: BTreeSet<_> = batch.fragments.iter().collect();
-			ensure!(distinct.len() == batch.fragments.len(), "a fragment twice in a batch");
+			let named: usize =
+				Batches::<T>::iter_prefix_values(miner).map(|batch| batch.fragments.len()).sum();
+			ensure!(named == Self::ready_of(miner).len(), "a fragment twice in a miner's batches");
 			ensure!(!batch.fragments.is_empty(), "an empty batch");
-			ensure!(batch.at <= Self::block(), "a batch from the future");
+			ensure!(at <= Self::block(), "a batch from the future");
 			let count = u32::try_from(batch.fragments.len()).unwrap_or(u32::MAX);
 			ensure!(
 				count == MAX_READY || batch.thin >> count == 0,
@@ -114,6 +113,9 @@ impl<T: Config> Pallet<T> {
 			if let Verdict::Lost { since } = verdict {
 				ensure!(since <= T::Clock::now(), "lost in the future");
 			}
+		}
+		for segment in Settled::<T>::iter_keys() {
+			ensure!(T::Fragments::get(segment).is_some(), "settled without a segment");
 		}
 		Ok(())
 	}

@@ -90,18 +90,10 @@ pub enum OrderState {
 	/// Nobody. Left by a claim, or by being cancelled or void.
 	#[codec(index = 0)]
 	Unclaimed,
-	/// A miner, up to and including the tick `deadline`. Left by declaring it ready, by giving it
-	/// back, or by expiry.
+	/// A miner, up to and including the tick `deadline`. Left by the report, by giving it back, or by
+	/// expiry.
 	#[codec(index = 1)]
 	Claimed {
-		/// The claimer.
-		by: MinerId,
-		/// The last tick the restored fragment can be reported at.
-		deadline: Tick,
-	},
-	/// Part of its claimer's batch. Left by the report, by another batch, or by expiry.
-	#[codec(index = 2)]
-	Ready {
 		/// The claimer.
 		by: MinerId,
 		/// The last tick the restored fragment can be reported at.
@@ -114,13 +106,8 @@ impl OrderState {
 	pub const fn claim(&self) -> Option<(MinerId, Tick)> {
 		match self {
 			Self::Unclaimed => None,
-			Self::Claimed { by, deadline } | Self::Ready { by, deadline } => Some((*by, *deadline)),
+			Self::Claimed { by, deadline } => Some((*by, *deadline)),
 		}
-	}
-
-	/// Whether the order is part of `miner`'s batch.
-	pub fn is_ready_by(&self, miner: MinerId) -> bool {
-		matches!(self, Self::Ready { by, .. } if *by == miner)
 	}
 }
 
@@ -194,13 +181,15 @@ impl DerefMut for Order {
 	}
 }
 
+/// How many batches a miner may have declared and not yet reported at once. A batch takes several
+/// blocks from being declared to being reported; one at a time would bound how fast a miner restores.
+pub const MAX_BATCHES: u32 = 4;
+
 /// What a miner declared ready at once, and proves a sample of.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Batch {
-	/// The block it was declared ready in. Its seed is the beacon of the second after it.
-	pub at: u32,
 	/// The fragments, each at the position that the sample names it by.
 	pub fragments: ReadyFragments,
 	/// The positions that are always proven, because their segment is thin.
@@ -208,9 +197,9 @@ pub struct Batch {
 }
 
 impl Batch {
-	/// The block whose beacon is the seed.
-	pub const fn seed_block(&self) -> u32 {
-		self.at.saturating_add(SEED_DELAY)
+	/// The block whose beacon is the seed of a batch that was declared in block `at`.
+	pub const fn seed_block(at: u32) -> u32 {
+		at.saturating_add(SEED_DELAY)
 	}
 
 	/// How many proofs a report may need, whatever the seed, for `thin` fragments that are always
@@ -298,14 +287,18 @@ pub struct Params<Balance> {
 	pub claim_penalty: Balance,
 	/// How many ticks a miner whose claim expired may not claim in the same segment.
 	pub ban_period: Tick,
+	/// How many ticks after a segment was found lost money moves for it.
+	pub loss_settlement: Tick,
 }
 
 impl<Balance: Default> Default for Params<Balance> {
 	/// Production, with ticks of 6 seconds. An hour suffices to fetch the four fragments for each
 	/// of 64 claims at 0.6 MB/s; a claimer who fails keeps others away for an hour at most, and
-	/// stays away from that segment for a day. The penalty depends on the currency.
+	/// stays away from that segment for a day. A week is long enough for disks to be repaired. The
+	/// penalty depends on the currency.
 	fn default() -> Self {
-		Self { claim_period: 600, claim_penalty: Balance::default(), ban_period: 14_400 }
+		let claim_penalty = Balance::default();
+		Self { claim_period: 600, claim_penalty, ban_period: 14_400, loss_settlement: 100_800 }
 	}
 }
 
@@ -320,6 +313,7 @@ impl<Balance: AtLeast32BitUnsigned + Copy> Params<Balance> {
 	pub fn check(&self) -> bool {
 		(Self::MIN_PERIOD..=Self::MAX_PERIOD).contains(&self.claim_period)
 			&& self.ban_period <= Self::MAX_PERIOD
+			&& self.loss_settlement <= Self::MAX_PERIOD
 	}
 
 	/// The penalty of a claim that expires after `expiries` others of the same order did.

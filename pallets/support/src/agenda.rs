@@ -46,6 +46,16 @@ where
 		ticks.find(|tick| Tasks::try_append(*tick, &task).is_ok()).ok_or(task)
 	}
 
+	/// Puts tasks down for `at`, as [`schedule`](Self::schedule) does each of them, but looks at a
+	/// tick that is full only once. Those that find no room are dropped.
+	pub fn schedule_all(at: Tick, tasks: impl IntoIterator<Item = Task>) {
+		let at = at.max(Next::get());
+		let mut ticks = (at..=at.saturating_add(MAX_SPILL)).peekable();
+		for task in tasks {
+			while ticks.next_if(|tick| Tasks::try_append(*tick, &task).is_err()).is_some() {}
+		}
+	}
+
 	/// The weight `schedule` takes at most.
 	pub fn schedule_weight(db: frame_support::weights::RuntimeDbWeight) -> Weight {
 		db.reads_writes(2 + u64::from(MAX_SPILL), 1)
@@ -158,6 +168,20 @@ mod tests {
 			}
 			assert_eq!(Subject::schedule(7, 999), Err(999));
 			assert_eq!(u32::try_from(serve(100, u64::MAX).len()), Ok(3 * (1 + MAX_SPILL)));
+		});
+	}
+
+	#[test]
+	fn many_tasks_spill_like_one_after_the_other() {
+		TestExternalities::default().execute_with(|| {
+			assert_eq!((0..4).map(|task| Subject::schedule(7, task)).max(), Some(Ok(8)));
+			Subject::schedule_all(7, 4..3 * (1 + MAX_SPILL) + 5);
+			assert_eq!(
+				serve(100, u64::MAX),
+				(0..3 * (1 + MAX_SPILL)).collect::<alloc::vec::Vec<_>>()
+			);
+			Subject::schedule_all(3, [7]);
+			assert_eq!(Tasks::get(101).into_inner(), [7]);
 		});
 	}
 

@@ -18,6 +18,8 @@ extern crate alloc;
 
 pub mod traits;
 
+pub mod standings;
+
 pub mod agenda;
 
 pub mod hot_key {
@@ -34,4 +36,5 @@ pub mod hot_key {
 }
 
 pub use agenda::Agenda;
+pub use standings::{StandingCache, StandingPage};
 pub use traits::*;

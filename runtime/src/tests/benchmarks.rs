@@ -4,7 +4,7 @@
 //! The benchmarks of our pallets find on this runtime what they need.
 
 use super::*;
-use crate::{Clock, Files, Miners, Restore};
+use crate::{Audit, Clock, Files, Miners, Restore, Rewards, Space};
 use frame_benchmarking::Benchmarking;
 use sc_client_db::BenchmarkingState;
 use sp_externalities::{Extensions, set_and_run_with_externalities};
@@ -66,4 +66,19 @@ fn those_of_the_files_run() {
 #[test]
 fn those_of_the_restore_orders_run() {
 	run::<Restore>();
+}
+
+#[test]
+fn those_of_the_rewards_run() {
+	run::<Rewards>();
+}
+
+#[test]
+fn those_of_space_run() {
+	run::<Space>();
+}
+
+#[test]
+fn those_of_the_audits_run() {
+	run::<Audit>();
 }

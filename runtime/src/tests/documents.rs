@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Planaria developers
 
-//! What `docs/restoration.md` says of events and parameters is complete and true.
+//! What `docs/restoration.md` and `docs/audits.md` say of events and parameters is complete and true.
 
 use super::*;
 use scale_info::{TypeDef, TypeInfo};
@@ -9,6 +9,10 @@ use std::{collections::BTreeMap, fs};
 
 fn document() -> String {
 	fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/restoration.md")).unwrap()
+}
+
+fn audits() -> String {
+	fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/audits.md")).unwrap()
 }
 
 /// The names of an enum's variants.
@@ -96,5 +100,34 @@ fn the_deadlines_are_those_of_the_presets() {
 		assert_eq!(number(cells[3]), Some(*is_local), "{name} on local networks: {row}");
 		compared += 1;
 	}
-	assert_eq!(compared, 7, "the table of deadlines has another form");
+	assert_eq!(compared, 8, "the table of deadlines has another form");
+}
+
+#[test]
+fn every_parameter_of_audits_is_what_the_presets_say() {
+	let document = audits();
+	let names = fields::<pallet_planaria_audit::ParamsOf<Runtime>>();
+	let (production, local) = (numbers(presets::production_audit()), local("audit"));
+	let number = |cell: &str| -> Option<u64> {
+		cell.split_whitespace().next()?.replace(',', "").parse().ok()
+	};
+	let mut compared = 0;
+	for name in &names {
+		let row = document.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+		let cells: Vec<_> = row.unwrap_or_else(|| panic!("{name}")).split('|').collect();
+		// Amounts and bytes are written in other units, shares with their sign.
+		let is_number = |cell: &str| !["PLAN", "%", "iB"].iter().any(|unit| cell.contains(unit));
+		if is_number(cells[2]) {
+			assert_eq!(number(cells[2]), production.get(name).copied(), "{name} in production");
+			let here = number(cells[3]).or_else(|| number(cells[2]));
+			assert_eq!(here, local.get(name).copied(), "{name} on local networks");
+			compared += 1;
+		}
+	}
+	assert_eq!((names.len(), compared), (11, 7), "the table has another form");
+	assert_eq!((production["bytesPerDraw"] >> 40, local["bytesPerDraw"] >> 20), (600, 256));
+	// The events on the way from a byte to a verdict.
+	for event in ["Challenged", "Failed", "Struck", "Healed"] {
+		assert!(document.contains(&format!("`{event}")), "{event}");
+	}
 }

@@ -6,13 +6,13 @@
 
 use super::{
 	machine::{
-		parties::{HOT_KEYS, KEYS, Party, account_of, accounts, party},
+		parties::{HOT_KEYS, KEYS, Party, STASHES, account_of, accounts, party},
 		world::World,
 	},
 	network::*,
 	*,
 };
-use crate::{Restore, currency::UNIT, presets};
+use crate::{Restore, configs::storage::MaxSpace, currency::UNIT, presets};
 use frame_support::{
 	BoundedVec,
 	storage::{storage_prefix, unhashed},
@@ -22,11 +22,12 @@ use pallet_planaria_miners as miners;
 use pallet_planaria_restore::{self as restore, MAX_READY, SEED_DELAY};
 use planaria_primitives::{
 	CodingParams, FileId, FileIndex, FileSpec, FragmentHash, FragmentId, FragmentProof,
-	MAX_FRAGMENT_LEN, MAX_SEGMENTS, MinerId, SegmentId, Sidecar,
+	MAX_FRAGMENT_LEN, MAX_SEGMENTS, MinerId, PlacementRule, SegmentId, Sidecar,
 	commitment::file_id,
 	duty::DutyKind,
 	merkle::{self, Level},
 };
+use sp_core::sr25519;
 
 /// Bytes of the block per restored fragment: claim, ready and report.
 const BLOCK_SPACE: usize = 400;
@@ -36,6 +37,9 @@ const STATE_WRITES: usize = 1_200;
 
 /// Holders of the fragments.
 const HOLDERS: u32 = 12;
+
+/// As many files as one account has the space for.
+const FILES: usize = 10;
 
 /// Restores them.
 const RESTORER: u32 = 13;
@@ -64,17 +68,18 @@ impl Long {
 	}
 
 	/// Orders it, and places its first segment.
-	fn store(&mut self) {
+	fn store(&mut self, owner: &sr25519::Pair) {
 		let file: FileIndex = files::NextFile::<Runtime>::get();
 		self.fragment.segment = files::NextSegment::<Runtime>::get();
 		let (id, size, coding) = (self.id, self.spec.size(), self.spec.coding());
 		let label = BoundedVec::default();
-		let order = files::Call::order { id, size, coding, label, payer: None };
-		apply_ok(signed(&OWNER.pair(), order));
+		let placement = PlacementRule::Chosen;
+		let order = files::Call::order { id, size, coding, label, payer: None, placement };
+		apply_ok(signed(owner, order));
 		let miners = (0..HOLDERS).map(MinerId).collect();
 		let placements = vec![Placement::Chosen(BoundedVec::truncate_from(miners))];
 		let placements = BoundedVec::truncate_from(placements);
-		apply_ok(signed(&OWNER.pair(), files::Call::place { file, first: 0, placements }));
+		apply_ok(signed(owner, files::Call::place { file, first: 0, placements }));
 	}
 }
 
@@ -84,7 +89,11 @@ fn genesis_with_miners() -> TestExternalities {
 	patch["files"]["params"] = serde_json::to_value(presets::production_files()).unwrap();
 	patch["restore"]["params"] = serde_json::to_value(presets::production_restore()).unwrap();
 	let balances = patch["balances"]["balances"].as_array_mut().unwrap();
-	balances.extend(accounts().map(|who| serde_json::to_value((who, 1_000 * UNIT)).unwrap()));
+	balances.extend(accounts().map(|who| serde_json::to_value((who, 1_000_000 * UNIT)).unwrap()));
+	// Nobody has the space for all of the files.
+	let space = |stash| (account_of(stash), MaxSpace::get(), 1_000);
+	let spaces: Vec<_> = STASHES.iter().map(space).collect();
+	patch["space"]["spaces"] = serde_json::to_value(spaces).unwrap();
 	genesis_with(patch)
 }
 
@@ -154,8 +163,8 @@ fn a_restored_fragment_is_cheap_in_full_batches() {
 		world.end()
 	});
 	let fragments = ext.execute_with(|| {
-		for some in files.chunks_mut(16) {
-			chain.block(|| some.iter_mut().for_each(Long::store));
+		for (owner, some) in STASHES.iter().zip(files.chunks_mut(FILES)) {
+			chain.block(|| some.iter_mut().for_each(|file| file.store(owner)));
 		}
 		let fragments: Vec<_> = files.iter().map(|file| file.fragment).collect();
 		chain.block(|| {
@@ -194,19 +203,20 @@ fn a_restored_fragment_is_cheap_in_full_batches() {
 	});
 	ext.execute_with(|| chain.blocks(SEED_DELAY - 1));
 	let report = costs(&mut ext, &mut chain, || {
-		let batch = restore::Batches::<Runtime>::get(MinerId(RESTORER)).unwrap();
+		let mut batches = restore::Batches::<Runtime>::iter_prefix(MinerId(RESTORER));
+		let (at, batch) = batches.next().unwrap();
 		assert_eq!(batch.fragments.len(), MAX_READY as usize);
 		let proof = |(fragment, chunk): (FragmentId, u32)| {
 			let file = files.iter().find(|file| file.fragment == fragment).unwrap();
 			FragmentProof::new(&bytes, chunk, &file.sidecar).unwrap()
 		};
-		let asked = Restore::asked(&batch).unwrap();
+		let asked = Restore::asked(at, &batch).unwrap();
 		assert_eq!(asked.len(), 8);
 		let proofs: Vec<_> = asked.into_iter().map(proof).collect();
 		let proofs = BoundedVec::truncate_from(proofs);
-		let signature = World::sign(&of(RESTORER), DutyKind::Report, anchor(), &proofs);
+		let signature = World::sign(&of(RESTORER), DutyKind::Report, anchor(), &(at, &proofs));
 		let (miner, anchor) = (MinerId(RESTORER), anchor());
-		vec![authorized(restore::Call::report { miner, anchor, proofs, signature })]
+		vec![authorized(restore::Call::report { miner, anchor, at, proofs, signature })]
 	});
 	ext.execute_with(|| {
 		let restored = of(RESTORER).load().unwrap();

@@ -5,15 +5,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
 mod blocks;
+mod capacity;
 mod documents;
 mod duties;
+mod economics;
 mod figures;
 mod genesis;
 mod golden;
 mod machine;
+mod money;
 mod network;
 mod replay;
 mod storage;

@@ -6,7 +6,7 @@
 
 use super::*;
 use crate::{
-	Babe, Balances, Files, Hash, currency::UNIT, time::EPOCH_SLOTS,
+	Babe, Balances, Files, Hash, Rewards, currency::UNIT, time::EPOCH_SLOTS,
 	transactions::signed_transaction,
 };
 use codec::{Decode, Encode};
@@ -18,7 +18,7 @@ use pallet_planaria_restore as restore;
 use pallet_planaria_support::{FileState, hot_key};
 use planaria_primitives::{
 	CodingParams, FileId, FileIndex, FileSpec, FragmentHash, FragmentId, FragmentName,
-	FragmentProof, MinerId, SegmentId, Sidecar,
+	FragmentProof, MinerId, PlacementRule, SegmentId, Sidecar,
 	commitment::{file_id, file_tree, segment_tree},
 	duty::{DutyKind, registration_bytes, signed_bytes},
 	merkle::Tree,
@@ -113,6 +113,12 @@ pub fn on_network(test: impl FnOnce(&mut Chain)) {
 	ext.execute_with(|| test(&mut chain));
 }
 
+/// Audits find nobody out from now on: in most tests nobody answers.
+pub fn without_audits() {
+	let longest = 1_000_000;
+	pallet_planaria_audit::Parameters::<Runtime>::mutate(|params| params.answer_period = longest);
+}
+
 /// A keystore with the hot keys of these miners.
 pub fn keystore(miners: &[u32]) -> MemoryKeystore {
 	let keystore = MemoryKeystore::new();
@@ -190,9 +196,12 @@ pub fn apply_ok(extrinsic: UncheckedExtrinsic) {
 	apply(&extrinsic).expect("valid").expect("done");
 }
 
-/// Applies a duty and checks that no account notices.
+/// Applies a duty and checks that no account notices, but of a report.
 #[track_caller]
 pub fn apply_duty(extrinsic: &UncheckedExtrinsic) {
+	if matches!(extrinsic.function, RuntimeCall::Restore(restore::Call::report { .. })) {
+		return apply_report(extrinsic);
+	}
 	let accounts = || -> Vec<_> {
 		let mut accounts: Vec<_> = frame_system::Account::<Runtime>::iter()
 			.map(|(who, info)| (who, info.nonce, info.data))
@@ -203,6 +212,15 @@ pub fn apply_duty(extrinsic: &UncheckedExtrinsic) {
 	let before = (accounts(), total_issuance());
 	apply(extrinsic).expect("valid").expect("done");
 	assert_eq!((accounts(), total_issuance()), before);
+}
+
+/// Applies a report, which costs nothing either, and brings a bounty to those who restored.
+#[track_caller]
+pub fn apply_report(extrinsic: &UncheckedExtrinsic) {
+	let (pot, issuance) = (Balances::free_balance(Rewards::pot()), total_issuance());
+	apply(extrinsic).expect("valid").expect("done");
+	assert!(Balances::free_balance(Rewards::pot()) < pot, "no bounty was paid");
+	assert_eq!(total_issuance(), issuance);
 }
 
 pub fn total_issuance() -> u128 {
@@ -242,10 +260,19 @@ pub fn ready(miner: u32, fragments: &[FragmentId]) -> UncheckedExtrinsic {
 	authorized(restore::Call::ready { miner: MinerId(miner), anchor, fragments, signature })
 }
 
+/// Reports the miner's oldest batch.
 pub fn report(miner: u32, proofs: Vec<FragmentProof>) -> UncheckedExtrinsic {
 	let (anchor, proofs) = (anchor(), BoundedVec::try_from(proofs).unwrap());
-	let signature = sign(miner, DutyKind::Report, anchor, &proofs);
-	authorized(restore::Call::report { miner: MinerId(miner), anchor, proofs, signature })
+	let at = restore::Batches::<Runtime>::iter_key_prefix(MinerId(miner)).min().unwrap_or(0);
+	let signature = sign(miner, DutyKind::Report, anchor, &(at, &proofs));
+	authorized(restore::Call::report { miner: MinerId(miner), anchor, at, proofs, signature })
+}
+
+/// What the miner's oldest batch is asked for, once its seed is known.
+pub fn asked(miner: u32) -> Option<Vec<(FragmentId, u32)>> {
+	let batches = restore::Batches::<Runtime>::iter_prefix(MinerId(miner));
+	let (at, batch) = batches.min_by_key(|(at, _)| *at).unwrap();
+	crate::Restore::asked(at, &batch)
 }
 
 /// The hot key opens orders.
@@ -296,6 +323,7 @@ impl TestFile {
 				coding: spec.coding(),
 				label: BoundedVec::truncate_from(vec![seed]),
 				payer: None,
+				placement: PlacementRule::Chosen,
 			},
 		));
 		Self { id, spec, fragments, segment, file, index, first }
@@ -352,10 +380,9 @@ impl TestFile {
 		FragmentProof::new(&self.fragments[usize::from(index)], chunk, &sidecar).unwrap()
 	}
 
-	/// The proofs that the miner's batch, of fragments of this file only, is asked for.
+	/// The proofs that the miner's oldest batch, of fragments of this file only, is asked for.
 	pub fn proofs(&self, miner: u32) -> Vec<FragmentProof> {
-		let batch = restore::Batches::<Runtime>::get(MinerId(miner)).unwrap();
-		let asked = crate::Restore::asked(&batch).unwrap();
+		let asked = asked(miner).unwrap();
 		assert!(!asked.is_empty());
 		asked.into_iter().map(|(fragment, chunk)| self.proof(fragment.index, chunk)).collect()
 	}

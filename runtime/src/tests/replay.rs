@@ -153,10 +153,8 @@ fn no_duty_is_done_again_in_any_later_block() {
 		let due = Due::new(chain);
 		chain.begin();
 		let duties = due.duties();
-		for duty in &duties {
-			apply_duty(duty);
-			good_for_nothing(duty);
-		}
+		duties.iter().for_each(apply_duty);
+		duties.iter().for_each(good_for_nothing);
 		assert_eq!(due.ready.holder(0), Some(3));
 		chain.end();
 		// What the duties were for is due again in the meantime.

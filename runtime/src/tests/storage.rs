@@ -4,13 +4,12 @@
 //! A file's life on the whole chain: the pallets together, in blocks with all their hooks.
 
 use super::{network::*, *};
-use crate::{
-	Balances, Clock, Miners, Restore, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin, queries,
-};
+use crate::{Balances, Clock, Miners, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin, queries};
 use frame_support::traits::fungible::InspectHold;
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore::{self as restore, OrderState, SEED_DELAY};
+use pallet_planaria_rewards as rewards;
 use pallet_planaria_support::{Clock as _, Discipline, FileState, MinerDirectory as _, Standing};
 use planaria_primitives::{FragmentId, FragmentProof, MinerId};
 use planaria_runtime_api::{MinerStanding, OrderCause, SegmentClaim, VerdictStatus};
@@ -38,11 +37,11 @@ fn said(event: impl Into<RuntimeEvent>) -> bool {
 fn restore_fragment(chain: &mut Chain, file: &TestFile, miner: u32, index: u8) {
 	let fragment = file.fragment(index);
 	chain.block(|| apply_duty(&ready(miner, &[fragment])));
-	assert!(matches!(state(fragment), Some(OrderState::Ready { .. })));
+	assert!(matches!(state(fragment), Some(OrderState::Claimed { .. })));
 	chain.blocks(SEED_DELAY - 1);
 	chain.block(|| {
 		let report = report(miner, file.proofs(miner));
-		apply_duty(&report);
+		apply_report(&report);
 		assert_eq!(file.holder(index), Some(miner));
 	});
 	assert_eq!(state(fragment), None);
@@ -95,19 +94,18 @@ fn the_seed_of_a_batch_is_unknown_when_it_is_declared() {
 		chain.block(|| apply_ok(open(0, &[fragment])));
 		chain.block(|| apply_ok(claim(3, &[fragment])));
 		chain.block(|| apply_duty(&ready(3, &[fragment])));
-		let batch = restore::Batches::<Runtime>::get(MinerId(3)).unwrap();
 		for _ in 1..SEED_DELAY {
-			assert_eq!(Restore::asked(&batch), None);
+			assert_eq!(asked(3), None);
 			chain.block(|| assert!(apply(&report(3, vec![file.proof(0, 0)])).is_err()));
 		}
-		assert_eq!(Restore::asked(&batch), None);
+		assert_eq!(asked(3), None);
 		// It follows from the VRF output of the last of these blocks.
 		let vrf = pallet_babe::AuthorVrfRandomness::<Runtime>::get().unwrap();
 		let last = Clock::beacon_at(System::block_number()).unwrap();
 		chain.block(|| {
 			let beacon = sp_io::hashing::blake2_256(&[last, vrf].concat());
 			assert_eq!(Clock::beacon_at(System::block_number()), Some(beacon));
-			apply_duty(&report(3, file.proofs(3)));
+			apply_report(&report(3, file.proofs(3)));
 		});
 		assert_eq!(file.holder(0), Some(3));
 	});
@@ -125,8 +123,7 @@ fn a_wrong_proof_costs_its_fee_and_nothing_changes_hands() {
 		chain.blocks(SEED_DELAY - 1);
 		chain.block(|| {
 			let right = file.proofs(3);
-			let batch = restore::Batches::<Runtime>::get(MinerId(3)).unwrap();
-			let chunk = Restore::asked(&batch).unwrap()[0].1;
+			let chunk = asked(3).unwrap()[0].1;
 			let wrong: Vec<FragmentProof> = vec![other.proof(0, chunk)];
 			assert_ne!(right, wrong);
 			apply(&report(3, wrong)).unwrap().unwrap();
@@ -167,7 +164,9 @@ fn a_miner_that_leaves_hands_everything_over_and_is_paid_back() {
 		assert_eq!(standing(1), None);
 		let withdraw = miners::Call::withdraw { amount: 0 };
 		chain.block(|| assert!(apply(&signed(&stash_pair(1), withdraw.clone())).unwrap().is_err()));
-		assert_eq!(stake(1), COLLATERAL);
+		// Whoever leaves pays for the copies.
+		let bounty = rewards::Parameters::<Runtime>::get().bounty(files[0].fragment_len());
+		assert_eq!(stake(1), COLLATERAL - 3 * (bounty / 2));
 		// The cooldown takes it past the end of a session.
 		chain.blocks(miners::Parameters::<Runtime>::get().cooldown);
 		chain.block(|| apply_ok(signed(&stash_pair(1), withdraw)));
@@ -221,7 +220,7 @@ fn a_deleted_file_leaves_nothing_behind_even_under_restoration() {
 			assert!(load(miner).is_idle(), "{miner}");
 		}
 		// Nor does the batch that nobody can report, once its miner has left.
-		assert!(restore::Batches::<Runtime>::contains_key(MinerId(3)));
+		assert!(restore::Batches::<Runtime>::iter_key_prefix(MinerId(3)).next().is_some());
 		chain.block(|| {
 			apply_ok(signed(&stash_pair(3), miners::Call::exit {}));
 			apply_ok(signed(&OWNER.pair(), miners::Call::finish { miner: MinerId(3) }));

@@ -7,13 +7,16 @@ use super::*;
 use crate::{
 	AllPalletsWithSystem, Clock,
 	configs::{
-		storage::AgendaWeight,
+		storage::{AgendaWeight, AuditWeight, MoneyWeight},
 		system::{BLOCK_WEIGHT, NORMAL_SHARE},
 	},
 };
 use frame_support::{BoundedVec, dispatch::DispatchClass, traits::IntegrityTest};
+use pallet_planaria_audit as audit;
 use pallet_planaria_files as files;
 use pallet_planaria_restore as restore;
+use pallet_planaria_rewards as rewards;
+use pallet_planaria_space as space;
 use pallet_planaria_support::Clock as _;
 use planaria_primitives::{FileIndex, FragmentId, MinerId, SegmentId};
 use sp_runtime::transaction_validity::InvalidTransaction;
@@ -23,20 +26,34 @@ fn every_pallet_fits_its_settings() {
 	genesis("development").execute_with(<AllPalletsWithSystem as IntegrityTest>::integrity_test);
 }
 
-/// Fills the agendas of both pallets far beyond what a block can serve.
+/// Fills the agendas of all pallets far beyond what a block can serve.
 fn fill_agendas() {
-	const TICKS: u32 = 20;
+	// What is over already is quickly done.
+	const TICKS: u32 = 60;
 	let batch = <Runtime as files::Config>::MaxFilesPerTick::get();
 	let tasks = <Runtime as restore::Config>::MaxTasks::get();
+	let answers = <Runtime as audit::Config>::MaxTasks::get();
 	pallet_planaria_clock::Now::<Runtime>::put(TICKS);
 	files::NextDue::<Runtime>::put(1);
 	restore::AgendaNext::<Runtime>::put(1);
+	space::AgendaNext::<Runtime>::put(1);
+	rewards::AgendaNext::<Runtime>::put(1);
+	let owners: u32 = <Runtime as space::Config>::MaxTasks::get();
+	let halves: u32 = <Runtime as rewards::Config>::MaxTasks::get();
+	audit::AgendaNext::<Runtime>::put(1);
+	audit::LastRound::<Runtime>::kill();
 	for tick in 1..=TICKS {
 		let due = (0..batch).map(|n| FileIndex(n.into())).collect();
 		files::Due::<Runtime>::insert(tick, BoundedVec::truncate_from(due));
 		let fragment = |n| FragmentId { segment: SegmentId(u64::from(n)), index: 0 };
-		let ends = (0..tasks).map(|n| restore::Task::ClaimEnds(fragment(n))).collect();
+		let ends = (0..tasks).map(|n| restore::Task::CountdownEnds(fragment(n).segment)).collect();
 		restore::AgendaTasks::<Runtime>::insert(tick, BoundedVec::truncate_from(ends));
+		let lapsed = vec![account(Sr25519Keyring::Alice); owners as usize];
+		space::AgendaTasks::<Runtime>::insert(tick, BoundedVec::truncate_from(lapsed));
+		let kept = (0..halves).map(fragment).collect();
+		rewards::AgendaTasks::<Runtime>::insert(tick, BoundedVec::truncate_from(kept));
+		let due = (0..answers).map(|n| audit::Task::AnswerDue(MinerId(n % 4), fragment(n)));
+		audit::AgendaTasks::<Runtime>::insert(tick, BoundedVec::truncate_from(due.collect()));
 	}
 }
 
@@ -52,13 +69,15 @@ fn full_agendas_leave_room_for_duties_and_transactions() {
 		Executive::inherents_applied();
 		let full = mandatory_weight();
 
-		// Both were busy for about as long as they may be, and not for longer.
+		// All were busy for about as long as they may be, and not for longer.
 		let agendas = full.saturating_sub(hooks);
-		let most = AgendaWeight::get() * 2;
+		let most =
+			((AgendaWeight::get() + MoneyWeight::get()) * 2).saturating_add(AuditWeight::get());
 		assert!(agendas.all_lte(most), "{agendas} of {most}");
 		assert!(agendas.ref_time() > most.ref_time() / 4 * 3, "{agendas} of {most}");
 		assert!(restore::AgendaNext::<Runtime>::get() < Clock::now());
 		assert!(files::NextDue::<Runtime>::get() < Clock::now());
+		assert!(audit::AgendaNext::<Runtime>::get() < Clock::now());
 
 		// What they leave is enough for the longest duty, even of a block that is full of ordinary
 		// transactions, and for most of these.
@@ -92,7 +111,7 @@ fn largest_duties(miner: u32) -> [RuntimeCall; 2] {
 fn a_block_of_full_agendas_and_full_duties_stays_inside_its_limits() {
 	network::on_network(|chain| {
 		// There are never more ticks than blocks.
-		chain.blocks(20);
+		chain.blocks(60);
 		fill_agendas();
 		chain.begin();
 		let mut duties = 0;
@@ -134,7 +153,8 @@ fn no_duty_is_heavier_than_the_headroom() {
 	let (miner, anchor, signature) = (MinerId(0), 1, None);
 	let fragment = FragmentId { segment: SegmentId(0), index: 0 };
 	let proof = FragmentProof(vec![0; FragmentProof::MAX_LEN]);
-	let duties: [RuntimeCall; 3] = [
+	let answer = audit::Answer { fragment, proof: proof.clone() };
+	let duties: [RuntimeCall; 4] = [
 		files::Call::confirm {
 			miner,
 			anchor,
@@ -152,7 +172,15 @@ fn no_duty_is_heavier_than_the_headroom() {
 		restore::Call::report {
 			miner,
 			anchor,
+			at: 0,
 			proofs: BoundedVec::truncate_from(vec![proof; restore::MAX_PROOFS as usize]),
+			signature: signature.clone(),
+		}
+		.into(),
+		audit::Call::answer {
+			miner,
+			anchor,
+			answers: BoundedVec::truncate_from(vec![answer; audit::MAX_ANSWERS as usize]),
 			signature,
 		}
 		.into(),

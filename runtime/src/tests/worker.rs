@@ -4,7 +4,7 @@
 //! The offchain worker of a miner's node: what it reads from the mailbox, and what it submits.
 
 use super::{network::*, *};
-use crate::{Restore, offchain};
+use crate::{Audit, offchain};
 use codec::Decode;
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
@@ -252,14 +252,13 @@ fn the_worker_takes_over_what_another_miner_lost() {
 		// It declares it ready.
 		node.done(&Done { restored: vec![fragment], ..Default::default() });
 		assert_eq!(node.advance().len(), 1);
-		assert!(restore::Batches::<Runtime>::contains_key(MinerId(ME)));
+		assert!(restore::Batches::<Runtime>::iter_key_prefix(MinerId(ME)).next().is_some());
 
 		// It wants the proof once it is known which one, and reports it.
 		node.chain.blocks(restore::SEED_DELAY - 1);
 		assert!(node.next().is_empty());
 		let wanted: Wanted = unpack(&node.get(WANTED).unwrap()).unwrap();
-		let batch = restore::Batches::<Runtime>::get(MinerId(ME)).unwrap();
-		let (_, chunk) = Restore::asked(&batch).unwrap()[0];
+		let (_, chunk) = asked(ME).unwrap()[0];
 		assert_eq!(wanted.jobs[0], JobKind::Prove { fragment, name, chunk }.into());
 		let proof = file.proof(0, chunk);
 		let page = Proofs(vec![ProofItem { fragment, chunk, proof }]);
@@ -298,6 +297,7 @@ fn the_worker_does_what_is_due_for_the_network() {
 			Chore::CheckSegment(segment),
 			Chore::Tidy(file.fragment(0)),
 		];
+		without_audits();
 		// Nothing is due.
 		node.done(&Done { chores: all.to_vec(), ..Default::default() });
 		for _ in 0..20 {
@@ -339,7 +339,7 @@ fn the_worker_does_what_is_due_for_the_network() {
 		node.chain.block(|| apply_ok(open(ME, &[file.fragment(1)])));
 		node.chain.block(|| apply_duty(&ready(ME, &[file.fragment(1)])));
 		node.chain.blocks(restore::SEED_DELAY - 1);
-		node.chain.block(|| apply_duty(&report(ME, file.proofs(ME))));
+		node.chain.block(|| apply_report(&report(ME, file.proofs(ME))));
 		let call = do_chore(node, all[2]);
 		assert_eq!(call, miners::Call::finish { miner: leaving }.into());
 	});
@@ -363,5 +363,33 @@ fn the_worker_declines_what_is_not_the_fragment() {
 		for _ in 0..10 {
 			assert_eq!(calls(node), []);
 		}
+	});
+}
+
+#[test]
+fn the_worker_answers_what_its_miner_is_asked() {
+	in_a_node(|node, _| {
+		let file = placed_here(node);
+		let fragment = file.fragment(0);
+		node.done(&stored(&[fragment]));
+		assert_eq!(calls(node).len(), 1);
+		// What was confirmed is asked for two blocks later, and the engine is told.
+		let challenge = (0..5).find_map(|_| {
+			assert_eq!(calls(node), []);
+			Audit::challenges_of(MinerId(ME)).next()
+		});
+		let (asked, challenge) = challenge.unwrap();
+		assert_eq!(asked, fragment);
+		assert!(node.next().is_empty());
+		let wanted: Wanted = unpack(&node.get(WANTED).unwrap()).unwrap();
+		let (name, chunk) = (file.name(0), challenge.chunk);
+		assert_eq!(wanted.jobs, [JobKind::Prove { fragment, name, chunk }.into()]);
+
+		let proof = file.proof(0, chunk);
+		let page = Proofs(vec![ProofItem { fragment, chunk, proof }]);
+		node.set(&proofs_key(0), &pack(&page).unwrap());
+		assert_eq!(node.advance().len(), 1);
+		assert_eq!(Audit::challenges_of(MinerId(ME)).count(), 0);
+		assert!(node.next().is_empty());
 	});
 }

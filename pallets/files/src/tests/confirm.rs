@@ -177,3 +177,20 @@ fn a_full_batch_is_operational_and_fits() {
 		assert_eq!(call.weight_of_authorize(), Weight::from_parts(2 + 128 * 9, 0));
 	});
 }
+
+#[test]
+fn what_is_confirmed_is_told_once() {
+	build_and_execute(|| {
+		let file = placed();
+		let first = fragment(file, 0, 0).segment;
+		confirm(0, &[fragment(file, 0, 0)]);
+		confirm(1, &[fragment(file, 0, 1), fragment(file, 0, 2)]);
+		assert_eq!(MockAudit::stored(first), None);
+		confirm(2, &[fragment(file, 0, 2)]);
+		confirm(2, &[fragment(file, 0, 2)]);
+		assert_eq!(MockAudit::stored(first), Some((3, LONG)));
+		// What was refused is not told.
+		let batch = |miner, index| (MinerId(miner), vec![fragment(file, 0, index)]);
+		assert_eq!(MockAudit::batches(), [batch(0, 0), batch(1, 1), batch(2, 2)]);
+	});
+}

@@ -100,9 +100,9 @@ fn what_is_restored_is_told_before_its_record_is_gone() {
 		let file = active();
 		let restored = fragment(file, 0, 1);
 		assert_ok!(MockMiners::reserve(MinerId(9), LONG, Purpose::Claim));
-		assert_ok!(<Files as Custody>::set_restoring(restored, true));
+		assert_ok!(set_restoring(restored, true));
 		MockRestore::claim(restored, MinerId(9));
-		assert_ok!(<Files as Custody>::hand_over(fragment(file, 1, 0), None));
+		assert_ok!(hand_over(fragment(file, 1, 0), None));
 		assert_ok!(Files::delete(signed(ALICE), file));
 		poll();
 		// One restored, one that nobody held; the claim is released.

@@ -10,20 +10,24 @@ use crate::{
 };
 use frame_support::{
 	BoundedVec,
+	pallet_prelude::DispatchResult,
 	traits::Hooks,
 	weights::{Weight, WeightMeter},
 };
 use pallet_planaria_support::{
-	Clock, Custody, FileState, Fragments, MinerLedger, Purpose, SpaceLedger, Standing,
+	Clock, Custody, FileState, Fragments, MinerLedger, Purpose, SegmentInfo, SpaceLedger, Standing,
+	WriteOff,
 };
 use planaria_primitives::{
-	CodingParams, FileId, FileIndex, FragmentId, MinerId, Segment, SegmentId,
+	CodingParams, FileId, FileIndex, FragmentId, MinerId, PlacementRule, Segment, SegmentId,
 };
 use std::collections::BTreeMap;
 
 mod confirm;
 mod custody;
 mod delete;
+mod drawn;
+mod lapse;
 mod order;
 mod params;
 mod place;
@@ -35,6 +39,7 @@ const TWO_SEGMENTS: u64 = CodingParams::LEAN.segment_capacity() + 1;
 /// What its segments' fragments take.
 const LONG: u64 = 8 << 20;
 const SHORT: u64 = 64;
+const CHOSEN: PlacementRule = PlacementRule::Chosen;
 /// What all of it takes.
 const STORED: u64 = 3 * (LONG + SHORT);
 
@@ -52,8 +57,13 @@ fn order() -> FileIndex {
 }
 
 fn order_of(size: u64, coding: CodingParams) -> FileIndex {
+	order_by(size, coding, CHOSEN)
+}
+
+fn order_by(size: u64, coding: CodingParams, rule: PlacementRule) -> FileIndex {
 	let file = NextFile::<Test>::get();
-	Files::order(signed(ALICE), id(), size, coding, Label::default(), None).expect("Alice is rich");
+	Files::order(signed(ALICE), id(), size, coding, Label::default(), None, rule)
+		.expect("Alice is rich");
 	file
 }
 
@@ -94,6 +104,26 @@ fn confirm(miner: u32, fragments: &[FragmentId]) {
 
 fn fragment(file: FileIndex, number: u32, index: u8) -> FragmentId {
 	FragmentId { segment: record(file).segment_id(number), index }
+}
+
+fn info(fragment: FragmentId) -> SegmentInfo {
+	<Files as Fragments>::get(fragment.segment).expect("it is there")
+}
+
+/// Hands a fragment over, with its bytes.
+fn hand_over(fragment: FragmentId, to: Option<MinerId>) -> DispatchResult {
+	let mut segment = info(fragment);
+	let moved = <Files as Custody>::hand_over(fragment, &mut segment, to)?;
+	assert_eq!(segment, info(fragment));
+	Files::moved(&[moved]);
+	Ok(())
+}
+
+fn set_restoring(fragment: FragmentId, restoring: bool) -> DispatchResult {
+	let mut segment = info(fragment);
+	<Files as Custody>::set_restoring(fragment, &mut segment, restoring)?;
+	assert_eq!(segment, info(fragment));
+	Ok(())
 }
 
 fn record(file: FileIndex) -> FileOf<Test> {
@@ -140,13 +170,15 @@ pub fn check() {
 	for file in crate::Files::<Test>::iter_values() {
 		let entry = space.entry(file.owner).or_default();
 		match file.state {
-			FileState::Pending => entry.0 += file.spec().stored_bytes(),
-			FileState::Active => entry.1 += file.spec().stored_bytes(),
+			FileState::Pending => entry.0 += file.paid_bytes(),
+			FileState::Active => entry.1 += file.paid_bytes(),
 			FileState::Deleting | FileState::Failed => {},
 		}
 	}
 	for (id, _) in Segments::<Test>::iter() {
 		let info = Files::segment_info(id).expect("a segment has a file");
+		let whole = info.segment.confirmed_count() == info.segment.fragments();
+		assert_eq!(MockAudit::stored(id).is_some(), whole, "whole segments are told");
 		for index in 0..info.segment.fragments() {
 			let Some(holder) = info.segment.holder(index) else { continue };
 			let load = loads.entry(holder.0).or_default();

@@ -22,7 +22,8 @@ fn an_order_is_recorded() {
 			TWO_SEGMENTS,
 			CodingParams::LEAN,
 			label.clone(),
-			None
+			None,
+			CHOSEN
 		));
 		let file = FileIndex(0);
 		assert_eq!(
@@ -52,6 +53,8 @@ fn an_order_is_recorded() {
 			ordered: 9,
 			last_progress: 9,
 			deposit: 1_014,
+			written_off: 0,
+			lot: Lot::Chosen,
 		};
 		assert_eq!(Files::file(file), Some(File::V0(expected)));
 		assert_eq!(held(ALICE), 1_014);
@@ -84,7 +87,7 @@ fn the_same_content_is_stored_by_two_owners() {
 	build_and_execute(|| {
 		let first = order();
 		let (coding, label) = (CodingParams::LEAN, Label::default());
-		assert_ok!(Files::order(signed(BOB), id(), TWO_SEGMENTS, coding, label, None));
+		assert_ok!(Files::order(signed(BOB), id(), TWO_SEGMENTS, coding, label, None, CHOSEN));
 		let mut files = Files::files_with(id(), 256);
 		files.sort_unstable();
 		assert_eq!(files, [first, FileIndex(1)]);
@@ -117,7 +120,7 @@ fn an_operator_orders_for_the_owner() {
 	build_and_execute(|| {
 		let (coding, label) = (CodingParams::LEAN, Label::default());
 		let order = |by, payer| {
-			Files::order(signed(by), id(), TWO_SEGMENTS, coding, label.clone(), Some(payer))
+			Files::order(signed(by), id(), TWO_SEGMENTS, coding, label.clone(), Some(payer), CHOSEN)
 		};
 		assert_noop!(order(BOB, ALICE), DispatchError::BadOrigin);
 		assert_ok!(order(OPERATOR, ALICE));
@@ -125,15 +128,38 @@ fn an_operator_orders_for_the_owner() {
 		assert_eq!((record(file).owner, record(file).by), (ALICE, OPERATOR));
 		assert_eq!((held(ALICE), held(OPERATOR)), (1_014, 0));
 		assert_eq!(MockSpace::of(ALICE), (STORED, 0));
-		// Both place; only the owner deletes.
+		// Both place.
 		let place = |who| Files::place(signed(who), file, 0, placements(&[&[0, 1, 2]]));
 		assert_ok!(place(OPERATOR));
 		assert_ok!(place(ALICE));
 		assert_noop!(place(BOB), Error::<Test>::NotYourFile);
-		assert_noop!(Files::delete(signed(OPERATOR), file), Error::<Test>::NotYourFile);
 		assert_ok!(Files::delete(signed(ALICE), file));
 		poll();
 		assert_eq!(held(ALICE), 0);
+	});
+}
+
+#[test]
+fn an_operator_deletes_what_it_ordered_while_it_is_authorised() {
+	build_and_execute(|| {
+		let order = |by, payer| {
+			let coding = CodingParams::LEAN;
+			assert_ok!(Files::order(signed(by), id(), 1, coding, Label::default(), payer, CHOSEN));
+		};
+		for (by, payer) in [(OPERATOR, Some(ALICE)), (OPERATOR, Some(ALICE)), (ALICE, None)] {
+			order(by, payer);
+		}
+		let deleted = |who, file| Files::delete(signed(who), FileIndex(file));
+		assert_ok!(deleted(OPERATOR, 0));
+		// Not what the owner ordered itself.
+		assert_noop!(deleted(OPERATOR, 2), Error::<Test>::NotYourFile);
+		MockSpace::revoke();
+		assert_noop!(deleted(OPERATOR, 1), Error::<Test>::NotYourFile);
+		for file in [1, 2] {
+			assert_ok!(deleted(ALICE, file));
+		}
+		poll();
+		assert_eq!((held(ALICE), MockSpace::of(ALICE)), (0, (0, 0)));
 	});
 }
 
@@ -142,7 +168,7 @@ fn an_unsound_order_is_refused_precisely() {
 	build_and_execute(|| {
 		let order = |size, codec, data, parity| {
 			let coding = CodingParams { codec, data, parity };
-			Files::order(signed(ALICE), id(), size, coding, Label::default(), None)
+			Files::order(signed(ALICE), id(), size, coding, Label::default(), None, CHOSEN)
 		};
 		assert_noop!(order(0, 0, 2, 1), Error::<Test>::FileEmpty);
 		assert_noop!(order(u64::MAX, 0, 2, 1), Error::<Test>::FileTooLarge);
@@ -168,7 +194,8 @@ fn the_largest_file_has_2_to_the_20_segments() {
 				largest + 1,
 				CodingParams::STANDARD,
 				Label::default(),
-				None
+				None,
+				CHOSEN
 			),
 			Error::<Test>::FileTooLarge
 		);
@@ -181,7 +208,7 @@ fn who_cannot_pay_the_deposit_orders_nothing() {
 		let poor = 77;
 		let (coding, label) = (CodingParams::LEAN, Label::default());
 		assert_noop!(
-			Files::order(signed(poor), id(), 1, coding, label, None),
+			Files::order(signed(poor), id(), 1, coding, label, None, CHOSEN),
 			TokenError::FundsUnavailable
 		);
 	});
@@ -192,7 +219,8 @@ fn ids_do_not_overflow() {
 	build_and_execute(|| {
 		NextSegment::<Test>::put(SegmentId(u64::MAX - 1));
 		let (coding, label) = (CodingParams::LEAN, Label::default());
-		let order = |size| Files::order(signed(ALICE), id(), size, coding, label.clone(), None);
+		let order =
+			|size| Files::order(signed(ALICE), id(), size, coding, label.clone(), None, CHOSEN);
 		assert_noop!(order(TWO_SEGMENTS), sp_runtime::ArithmeticError::Overflow);
 		assert_ok!(order(1));
 	});

@@ -10,7 +10,7 @@ fn the_administrator_sets_what_new_orders_cost() {
 	build_and_execute(|| {
 		assert_eq!(Parameters::<Test>::get(), PARAMS);
 		let before = order();
-		let new = Params { deposit_base: 5, deposit_per_segment: 1, order_timeout: 30 };
+		let new = Params { deposit_base: 5, deposit_per_segment: 1, order_timeout: 30, ..PARAMS };
 		assert_noop!(Files::set_params(signed(ALICE), new.clone()), DispatchError::BadOrigin);
 		events();
 		assert_ok!(Files::set_params(RuntimeOrigin::root(), new.clone()));
@@ -32,6 +32,8 @@ fn unsound_parameters_are_refused() {
 	build_and_execute(|| {
 		for unsound in [
 			Params { order_timeout: 0, ..PARAMS },
+			Params { place_timeout: 0, ..PARAMS },
+			Params { redraws: MAX_REDRAWS + 1, ..PARAMS },
 			Params { deposit_per_segment: Balance::MAX >> 19, ..PARAMS },
 			Params { deposit_base: Balance::MAX, ..PARAMS },
 		] {
@@ -40,7 +42,12 @@ fn unsound_parameters_are_refused() {
 				Error::<Test>::InvalidParams
 			);
 		}
-		let extreme = Params { deposit_base: 0, deposit_per_segment: Balance::MAX >> 20, ..PARAMS };
+		let extreme = Params {
+			deposit_base: 0,
+			deposit_per_segment: Balance::MAX >> 20,
+			redraws: MAX_REDRAWS,
+			..PARAMS
+		};
 		assert_ok!(Files::set_params(RuntimeOrigin::root(), extreme));
 	});
 }
@@ -66,9 +73,13 @@ fn the_layouts_are_these() {
 		assert_eq!(record(file).encode()[0], 0);
 		assert_eq!(segment(file, 0).encode()[0], 0);
 		assert_eq!(to(&[7]).encode(), [0, 4, 7, 0, 0, 0]);
-		// Label and account aside: id, size, coding, segment, state, six u32, deposit, version.
-		let constant = 32 + 8 + 3 + 8 + 1 + 6 * 4 + 16 + 1;
-		assert_eq!(record(file).encoded_size(), constant + 2 * 8 + 1);
-		assert_eq!(FileOf::<Test>::max_encoded_len(), constant + 2 * 8 + 66);
+		// Label and accounts aside: id, size, coding, segment, state, six u32, deposit, what was written
+		// off, version.
+		let constant = 32 + 8 + 3 + 8 + 1 + 6 * 4 + 16 + 8 + 1;
+		assert_eq!(record(file).encoded_size(), constant + 2 * 8 + 1 + 1);
+		// With a label and a draw: seed, ids, how many.
+		assert_eq!(FileOf::<Test>::max_encoded_len(), constant + 2 * 8 + 66 + 1 + 33 + 4 + 1);
+		let drawn = Placement::Drawn(BoundedVec::truncate_from(vec![Some(3), None]));
+		assert_eq!(drawn.encode(), [1, 8, 1, 3, 0]);
 	});
 }

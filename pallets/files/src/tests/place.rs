@@ -79,7 +79,7 @@ fn a_confirmed_fragment_that_nobody_holds_is_repeated_as_such() {
 	build_and_execute(|| {
 		let file = placed();
 		confirm(1, &[fragment(file, 0, 1)]);
-		assert_ok!(<Files as Custody>::hand_over(fragment(file, 0, 1), None));
+		assert_ok!(hand_over(fragment(file, 0, 1), None));
 		assert_noop!(try_place(file, 0, &[&[6, 1, 2]]), Error::<Test>::FragmentConfirmed);
 		place(file, 0, &[&[6, u32::MAX, 2]]);
 		assert_eq!(segment(file, 0).holder(0), Some(MinerId(6)));

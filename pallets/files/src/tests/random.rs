@@ -12,8 +12,9 @@ const HOLDERS: u32 = 6;
 
 #[derive(Clone, Debug)]
 enum Step {
-	Order { size: u64, operator: bool },
+	Order { size: u64, operator: bool, drawn: bool },
 	Place { file: u64, first: u32, segments: Vec<Vec<u32>> },
+	Draw { file: u64, first: u32, segments: Vec<[Option<u8>; 3]> },
 	Confirm { miner: u32, segments: Vec<u64> },
 	ConfirmAll { file: u64 },
 	Delete { file: u64 },
@@ -29,13 +30,22 @@ fn miners() -> impl Strategy<Value = Vec<u32>> {
 	subsequence((0..HOLDERS).collect::<Vec<_>>(), 3).prop_shuffle()
 }
 
+/// Mostly of the first candidates.
+fn choices() -> impl Strategy<Value = [Option<u8>; 3]> {
+	let choice =
+		prop_oneof![4 => (0u8..4).prop_map(Some), 1 => (0u8..13).prop_map(Some), 1 => Just(None)];
+	[choice.clone(), choice.clone(), choice]
+}
+
 fn steps() -> impl Strategy<Value = Step> {
 	let capacity = CodingParams::LEAN.segment_capacity();
 	prop_oneof![
-		2 => (1..=3 * capacity, any::<bool>())
-			.prop_map(|(size, operator)| Step::Order { size, operator }),
+		2 => (1..=3 * capacity, any::<bool>(), any::<bool>())
+			.prop_map(|(size, operator, drawn)| Step::Order { size, operator, drawn }),
 		6 => (0..FILES, 0u32..3, vec(miners(), 1..=3))
 			.prop_map(|(file, first, segments)| Step::Place { file, first, segments }),
+		8 => (0..FILES, 0u32..3, vec(choices(), 1..=2))
+			.prop_map(|(file, first, segments)| Step::Draw { file, first, segments }),
 		4 => (0..HOLDERS, vec(0..3 * FILES, 1..6))
 			.prop_map(|(miner, segments)| Step::Confirm { miner, segments }),
 		3 => (0..FILES).prop_map(|file| Step::ConfirmAll { file }),
@@ -74,16 +84,25 @@ fn one_confirmed(pick: usize) -> Option<FragmentId> {
 /// Takes a step, which may be refused. Returns whether it was not.
 fn take(step: Step) -> bool {
 	match step {
-		Step::Order { size, operator } => {
+		Step::Order { size, operator, drawn } => {
 			let (by, payer) = if operator { (OPERATOR, Some(ALICE)) } else { (ALICE, None) };
 			let full = NextFile::<Test>::get().0 >= FILES;
 			let (coding, label) = (CodingParams::LEAN, Label::default());
-			!full && Files::order(signed(by), id(), size, coding, label, payer).is_ok()
+			let rule = if drawn { PlacementRule::Drawn } else { CHOSEN };
+			!full && Files::order(signed(by), id(), size, coding, label, payer, rule).is_ok()
 		},
 		Step::Place { file, first, segments } => {
 			let Some(file) = file.checked_rem(NextFile::<Test>::get().0) else { return false };
 			let segments: Vec<_> = segments.iter().map(Vec::as_slice).collect();
 			Files::place(signed(ALICE), FileIndex(file), first, placements(&segments)).is_ok()
+		},
+		Step::Draw { file, first, segments } => {
+			let Some(file) = file.checked_rem(NextFile::<Test>::get().0) else { return false };
+			let drawn =
+				|choices: [_; 3]| Placement::Drawn(BoundedVec::truncate_from(choices.to_vec()));
+			let drawn = segments.into_iter().map(drawn).collect();
+			let drawn = BoundedVec::truncate_from(drawn);
+			Files::place(signed(ALICE), FileIndex(file), first, drawn).is_ok()
 		},
 		Step::Confirm { miner, segments } => {
 			confirm(miner, &assigned(miner, segments.into_iter()));
@@ -103,6 +122,7 @@ fn take(step: Step) -> bool {
 		},
 		Step::Pass { ticks, tenths } => {
 			MockClock::set(<Test as Config>::Clock::now() + ticks);
+			System::set_block_number(System::block_number() + u64::from(ticks));
 			poll_with(Files::task_weight().saturating_div(10).saturating_mul(tenths));
 			true
 		},
@@ -113,7 +133,7 @@ fn take(step: Step) -> bool {
 			let by = MinerId(by);
 			let free =
 				info.segment.index_of(by).is_none() && !info.segment.is_restoring(fragment.index);
-			if !free || Files::set_restoring(fragment, true).is_err() {
+			if !free || set_restoring(fragment, true).is_err() {
 				return false;
 			}
 			if MockMiners::reserve(by, info.fragment_len(), Purpose::Claim).is_ok() {
@@ -125,15 +145,15 @@ fn take(step: Step) -> bool {
 			let claims = MockRestore::claims();
 			let Some(claim) = claim.checked_rem(claims.len()) else { return false };
 			let (fragment, by) = claims[claim];
-			if Files::hand_over(fragment, Some(by)).is_err() {
+			if hand_over(fragment, Some(by)).is_err() {
 				return false;
 			}
 			MockRestore::end_claim(fragment);
-			Files::set_restoring(fragment, false).is_ok()
+			set_restoring(fragment, false).is_ok()
 		},
 		Step::Vacate { confirmed } => {
 			let fragment = one_confirmed(confirmed);
-			fragment.is_some_and(|fragment| Files::hand_over(fragment, None).is_ok())
+			fragment.is_some_and(|fragment| hand_over(fragment, None).is_ok())
 		},
 		Step::Room { miner, fragments } => {
 			MockMiners::set_capacity(miner, fragments * LONG);
@@ -148,6 +168,7 @@ proptest! {
 	#[test]
 	fn the_properties_hold_after_every_step(steps in vec(steps(), 1..120)) {
 		new_test_ext().execute_with(|| {
+			MockMiners::set_count(HOLDERS, HOLDERS);
 			for step in steps {
 				let _ = take(step);
 				check();

@@ -82,7 +82,7 @@ fn once_its_removal_began_an_order_is_over() {
 		let mut meter = WeightMeter::with_limit(one);
 		let mut failed = record(file);
 		failed.state = FileState::Failed;
-		MockSpace::release(&ALICE, STORED);
+		MockSpace::release(&ALICE, &ALICE, STORED);
 		Files::sweep(&mut failed, &mut meter);
 		crate::Files::<Test>::insert(file, failed);
 		assert_eq!(record(file).swept, 1);

@@ -89,6 +89,22 @@ fn pay_moves_or_burns() {
 }
 
 #[test]
+fn what_is_given_is_collateral() {
+	execute(|| {
+		let id = register(1);
+		System::reset_events();
+		assert_eq!(Miners::give(id, &stash(2), 300), 300);
+		assert_eq!((on_hold(1), record(id).collateral), (COLLATERAL + 300, COLLATERAL + 300));
+		assert_eq!(Balances::free_balance(stash(2)), FUNDS - 300);
+		assert_eq!(events(), [Event::CollateralAdded { miner: id, amount: 300 }]);
+		// All or nothing, and only to a miner.
+		assert_eq!(Miners::give(id, &stash(2), FUNDS), 0);
+		assert_eq!(Miners::give(MinerId(77), &stash(2), 1), 0);
+		assert_eq!(Balances::free_balance(stash(2)), FUNDS - 300);
+	});
+}
+
+#[test]
 fn boundary_pay_what_is_there() {
 	execute(|| {
 		let id = register(1);

@@ -159,3 +159,17 @@ fn the_miners_are_counted_until_they_depart() {
 		assert_eq!(Registered::<Test>::get(), 1);
 	});
 }
+
+#[test]
+fn who_leaves_while_suspended_leaves_without_rewards() {
+	execute(|| {
+		let (good, bad) = (register(1), register(2));
+		assert_ok!(<Miners as Discipline>::suspend(bad));
+		for n in [1, 2] {
+			assert_ok!(Miners::exit(by(stash(n))));
+		}
+		assert_eq!(standing(good), standing(bad));
+		let earns = |id: MinerId| Earnings::get().get(&id).copied().unwrap_or((0, true)).1;
+		assert_eq!((earns(good), earns(bad)), (true, false));
+	});
+}

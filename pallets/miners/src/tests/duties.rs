@@ -32,7 +32,7 @@ fn confirm(n: u8, id: MinerId, anchor: u32) -> Result<ValidTransaction, Refused>
 }
 
 fn enter(id: MinerId, anchor: u32) -> Result<(), DispatchError> {
-	Miners::enter(RawOrigin::Authorized.into(), DutyKind::Confirm, id, anchor)
+	Miners::enter(RawOrigin::Authorized.into(), DutyKind::Confirm, id, anchor).map(drop)
 }
 
 fn invalid(reason: InvalidTransaction) -> Refused {
@@ -239,6 +239,21 @@ fn a_signed_duty_needs_no_anchor() {
 		}
 		assert_noop!(enter(RuntimeOrigin::root()), DispatchError::BadOrigin);
 		assert_noop!(enter(RuntimeOrigin::none()), DispatchError::BadOrigin);
+	});
+}
+
+#[test]
+fn a_duty_weighs_less_where_nobody_returns() {
+	execute(|| {
+		let id = register(1);
+		make_absent(id);
+		let enter = || Miners::enter(by(stash(1)), DutyKind::Confirm, id, 0);
+		assert_eq!(enter(), Ok(Miners::enter_weight()));
+		let again = enter().unwrap();
+		assert!(again.all_lt(Miners::enter_weight()));
+		assert_eq!(Miners::alive_weight(Miners::enter_weight()), <()>::alive());
+		let post = Miners::alive(by(stash(1)), id, 0, None).unwrap().actual_weight;
+		assert_eq!(post, Some(Miners::alive_weight(again)));
 	});
 }
 

@@ -35,6 +35,31 @@ fn what_is_reserved_is_held_or_released() {
 }
 
 #[test]
+fn what_changes_hands_together_is_moved_as_one_after_the_other() {
+	execute(|| {
+		let [old, older, new] = [1, 2, 3].map(register);
+		for (miner, bytes) in [(old, 300), (old, 20), (older, 100), (new, 7)] {
+			assert_ok!(hold(miner, bytes));
+		}
+		for bytes in [300, 20, 7] {
+			assert_ok!(Miners::reserve(new, bytes, Claim));
+		}
+		let moved = |from, to, bytes| Moved { from, to, bytes };
+		Miners::moved(&[
+			moved(Some(old), Some(new), 300),
+			moved(Some(older), None, 100),
+			moved(Some(old), Some(new), 20),
+			// Who restores its own keeps it.
+			moved(Some(new), Some(new), 7),
+		]);
+		assert!(load(old).is_idle() && load(older).is_idle());
+		let all = load(new);
+		assert_eq!((all.held, all.fragments, all.reserved, all.claims), (327, 3, 0, 0));
+		assert_eq!(HeldBytes::<Test>::get(), 327);
+	});
+}
+
+#[test]
 fn boundary_room_for_placement() {
 	execute(|| {
 		let id = register(1);

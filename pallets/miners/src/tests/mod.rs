@@ -21,7 +21,7 @@ use crate::{
 };
 use frame_support::pallet_prelude::DispatchResult;
 use planaria_primitives::Tick;
-use support::{MinerDirectory, MinerLedger, Purpose};
+use support::{MinerDirectory, MinerLedger, Moved, Purpose};
 
 /// What somebody signs.
 fn by(who: AccountId32) -> RuntimeOrigin {
@@ -57,7 +57,5 @@ fn make_absent(id: MinerId) {
 }
 
 fn suspend(id: MinerId) {
-	let mut record = record(id);
-	record.phase = Phase::Active { suspended: true };
-	crate::Miners::<Test>::insert(id, Miner::V0(record));
+	<Miners as support::Discipline>::suspend(id).expect("it is not suspended yet");
 }

@@ -122,7 +122,7 @@ impl Model {
 				assert!(self.held.remove(&id).unwrap_or_default().is_empty());
 			},
 			Tidy(n) => drop(Miners::tidy(by(somebody()), id(n)?).ok()?),
-			Signed(n) => Miners::alive(by(stash(n)), id(n)?, 0, None).ok()?,
+			Signed(n) => drop(Miners::alive(by(stash(n)), id(n)?, 0, None).ok()?),
 			Duty(n, age) => {
 				let (id, anchor) = (id(n)?, System::block_number().saturating_sub(age));
 				let origin = || RawOrigin::Authorized.into();
@@ -199,6 +199,7 @@ proptest! {
 			for step in steps {
 				model.run(step.clone());
 				model.check();
+				check_earnings();
 				if let Err(error) = Miners::do_try_state() {
 					panic!("after {step:?}: {error:?}");
 				}

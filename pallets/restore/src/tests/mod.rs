@@ -3,6 +3,7 @@
 
 //! Tests, by concern.
 
+mod bounties;
 mod braked;
 mod cancel;
 mod challenge;
@@ -13,6 +14,7 @@ mod open;
 mod ready;
 mod removal;
 mod report;
+mod settlement;
 mod state_machine;
 mod verdict;
 

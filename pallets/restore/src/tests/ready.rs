@@ -46,17 +46,18 @@ fn a_batch_is_recorded_and_deadlines_stay() {
 		blocks(4);
 		ready(20, &fragments);
 		assert_eq!(events(), [Event::BatchReady { miner: MinerId(20), at: 5, count: 3 }]);
-		let recorded = batch(20);
-		assert_eq!((recorded.at, recorded.thin), (5, 0));
+		let (at, recorded) = oldest(20);
+		assert_eq!((at, recorded.thin), (5, 0));
 		assert_eq!(recorded.fragments.to_vec(), fragments);
 		for fragment in &fragments {
 			let deadline = 1 + PERIOD;
-			assert_eq!(state(*fragment), Some(OrderState::Ready { by: MinerId(20), deadline }));
+			assert_eq!(state(*fragment), Some(OrderState::Claimed { by: MinerId(20), deadline }));
 		}
+		assert!(Restore::ready_of(MinerId(20)).iter().eq(&fragments));
 		// What it will have to prove is known from the second block after it on.
-		assert_eq!(Restore::asked(&recorded), None);
+		assert_eq!(asked(20), None);
 		blocks(crate::SEED_DELAY);
-		assert_eq!(Restore::asked(&recorded).map(|asked| asked.len()), Some(3));
+		assert_eq!(asked(20).map(|asked| asked.len()), Some(3));
 	});
 }
 
@@ -81,7 +82,7 @@ fn only_own_claims_that_run_are_ready_and_only_once() {
 		blocks_without_agenda(PERIOD + 1);
 		ready(20, &[fragments[2]]);
 		assert_eq!(failures(), [(0, Error::<Test>::DeadlinePassed.into())]);
-		assert_eq!(Batches::<Test>::iter().count(), 0);
+		assert_eq!(Batches::<Test>::iter_keys().collect::<Vec<_>>(), [(MinerId(20), 1)]);
 	});
 }
 
@@ -99,7 +100,7 @@ fn thin_segments_are_always_proven() {
 		ready(20, &all);
 		assert_eq!(batch(20).thin, 1 << 4);
 		blocks(crate::SEED_DELAY);
-		let asked = Restore::asked(&batch(20)).expect("known");
+		let asked = asked(20).expect("known");
 		assert!(asked.iter().any(|(fragment, _)| *fragment == thin_fragment));
 	});
 }
@@ -129,40 +130,90 @@ fn a_batch_never_needs_more_proofs_than_a_report_carries() {
 		for _ in 0..20 {
 			blocks(crate::SEED_DELAY);
 			Chosen::insert(
-				batch(20).seed_block(),
+				crate::Batch::seed_block(oldest(20).0),
 				sp_io::hashing::blake2_256(&Ticks::get().encode()),
 			);
-			let asked = Restore::asked(&batch(20)).expect("known");
+			let asked = asked(20).expect("known");
 			assert!((16..=MAX_PROOFS as usize).contains(&asked.len()));
 		}
 	});
 }
 
 #[test]
-fn another_batch_replaces_the_first_and_costs_a_fee_once_the_seed_is_known() {
+fn a_fifth_batch_takes_the_place_of_the_oldest_and_costs_a_fee_once_its_seed_is_known() {
 	execute(|| {
-		let (_, fragments) = claimed(4);
+		let (_, fragments) = claimed(6);
 		ready(20, &fragments[..2]);
-		ready(20, &fragments[1..3]);
-		assert_eq!(miner(20).wrong, 0);
+		// One of the same block takes its place.
+		ready(20, &fragments[1..2]);
 		assert!(matches!(state(fragments[0]), Some(OrderState::Claimed { .. })));
+		blocks(1);
+		ready(20, &[fragments[2]]);
+		// What is part of one is part of no other.
+		blocks(1);
+		events();
+		ready(20, &[fragments[2]]);
+		assert_eq!(failures(), [(0, Error::<Test>::InBatch.into())]);
+		ready(20, &[fragments[3]]);
+		blocks(1);
+		ready(20, &[fragments[4]]);
+		assert_eq!(Batches::<Test>::iter().count(), crate::MAX_BATCHES as usize);
+		assert_eq!(miner(20).wrong, 0);
 		events();
 
 		blocks(crate::SEED_DELAY);
-		ready(20, &fragments[2..]);
+		ready(20, &[fragments[5], fragments[1]]);
 		assert_eq!(miner(20).wrong, 1);
 		assert_eq!(
 			events(),
 			[
 				Event::BatchDropped { miner: MinerId(20), at: 1 },
-				Event::BatchReady { miner: MinerId(20), at: 1 + crate::SEED_DELAY, count: 2 },
+				Event::BatchReady { miner: MinerId(20), at: 4 + crate::SEED_DELAY, count: 2 },
 			]
 		);
-		assert!(matches!(state(fragments[1]), Some(OrderState::Claimed { .. })));
-		// No items at all drop the batch.
+		// No items at all drop one more: of this block if there is one, else the oldest.
 		ready(20, &[]);
-		assert_eq!(Batches::<Test>::iter().count(), 0);
+		assert!(matches!(state(fragments[5]), Some(OrderState::Claimed { .. })));
 		assert_eq!(miner(20).wrong, 1);
+		ready(20, &[]);
+		assert_eq!((oldest(20).0, miner(20).wrong), (3, 2));
+	});
+}
+
+#[test]
+fn several_batches_are_reported_in_any_order() {
+	execute(|| {
+		let (files, fragments) = claimed(4);
+		for two in fragments.chunks(2) {
+			ready(20, two);
+			blocks(1);
+		}
+		blocks(crate::SEED_DELAY);
+		let files: Vec<_> = files.iter().collect();
+		let proofs_of = |at| {
+			let batch = Batches::<Test>::get(MinerId(20), at).expect("declared");
+			let asked = Restore::asked(at, &batch).expect("the seed is known");
+			let proof = |(fragment, chunk): (FragmentId, u32)| {
+				let file = files.iter().find(|file| file.has(fragment.segment)).expect("given");
+				file.proof_of(fragment, chunk)
+			};
+			asked.into_iter().map(proof).collect::<Vec<_>>()
+		};
+		let first = proofs_of(1);
+		report_of(20, 2, proofs_of(2));
+		assert_eq!(
+			fragments.iter().map(|f| holder(*f)).filter(|h| *h == Some(MinerId(20))).count(),
+			2
+		);
+		report_of(20, 1, first.clone());
+		assert!(fragments.iter().all(|fragment| holder(*fragment) == Some(MinerId(20))));
+		assert_eq!((miner(20).wrong, Batches::<Test>::iter().count()), (0, 0));
+		// A report of no batch is refused, and costs nothing.
+		events();
+		report_of(20, 1, first);
+		let error = Error::<Test>::NoBatch.into();
+		assert_eq!(events(), [Event::ReportFailed { miner: MinerId(20), error }]);
+		assert_eq!(miner(20).wrong, 0);
 	});
 }
 
@@ -174,12 +225,12 @@ fn a_batch_whose_seed_is_forgotten_is_replaced_for_nothing() {
 		let (_, fragments) = claimed(2);
 		ready(20, &fragments);
 		blocks_without_agenda(255 + crate::SEED_DELAY);
-		assert!(Restore::batch_of(MinerId(20)).is_some());
+		assert_eq!(Restore::batches_of(MinerId(20)).len(), 1);
 		blocks_without_agenda(1);
-		assert_eq!(Restore::batch_of(MinerId(20)), None);
+		assert_eq!(Restore::batches_of(MinerId(20)), []);
 		ready(20, &fragments);
 		assert_eq!(miner(20).wrong, 0);
-		assert!(Restore::batch_of(MinerId(20)).is_some());
+		assert_eq!(Restore::batches_of(MinerId(20)).len(), 1);
 	});
 }
 
@@ -205,6 +256,7 @@ fn duties_are_let_in_only_where_they_can_have_an_effect() {
 	let report_call = |proofs: usize, anchor| Call::<Test>::report {
 		miner: MinerId(20),
 		anchor,
+		at: 1,
 		proofs: BoundedVec::truncate_from(vec![FragmentProof::default(); proofs]),
 		signature: None,
 	};

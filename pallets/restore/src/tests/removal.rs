@@ -8,7 +8,7 @@ use crate::{
 	AgendaTasks, Batches, ClaimsOf, Error, Event, Orders, Parameters, Params, Verdicts, mock::*,
 };
 use frame_support::{BoundedVec, assert_noop, assert_ok};
-use pallet_planaria_support::FileState;
+use pallet_planaria_support::{FileState, OpenOrder, Standing};
 use planaria_primitives::MinerId;
 use sp_runtime::DispatchError;
 
@@ -43,6 +43,43 @@ fn claims_are_released_and_nobody_pays() {
 			Restore::claim(by(20), list([file.fragment(0, 3)])),
 			Error::<Test>::OrderNotFound
 		);
+	});
+}
+
+#[test]
+fn who_did_not_have_it_gets_nothing_back_when_the_file_goes() {
+	const EXPELLED: Standing = Standing::Leaving { expelled: true };
+	execute(|| {
+		let file = &standard(1)[0];
+		let fragment = |index| file.fragment(0, index);
+		// Said so, failed, is expelled, only leaves, is away.
+		assert_ok!(Restore::open(by(0), list([fragment(0)])));
+		assert_ok!(<Restore as OpenOrder>::open(fragment(1)));
+		let targets = [(2, EXPELLED), (3, Standing::Leaving { expelled: false })];
+		for (holder, standing) in targets.into_iter().chain([(4, Standing::Absent)]) {
+			set_standing(holder, standing);
+			let index = u8::try_from(holder).expect("small");
+			assert_ok!(Restore::open(by(20 + holder), list([fragment(index)])));
+		}
+		file.set_state(FileState::Deleting);
+		file.remove_segment(0);
+		assert_eq!(forfeited(), [fragment(0), fragment(1), fragment(2)]);
+		assert_eq!(bounties(), []);
+	});
+}
+
+#[test]
+fn who_was_away_when_it_was_lost_gets_nothing_back() {
+	execute(|| {
+		let file = lean();
+		set_standing(1, Standing::Absent);
+		set_standing(2, Standing::Absent);
+		assert_ok!(Restore::open(by(9), list([file.fragment(0, 1)])));
+		blocks(3 * PERIOD + 1);
+		assert_eq!(file.lost(), 1);
+		file.set_state(FileState::Deleting);
+		file.remove_segment(0);
+		assert_eq!(forfeited(), [file.fragment(0, 1)]);
 	});
 }
 
@@ -90,7 +127,8 @@ fn a_batch_outlives_some_of_its_fragments() {
 #[test]
 fn parameters_are_set_by_the_admin_and_checked() {
 	execute(|| {
-		let params = Params { claim_period: 99, claim_penalty: 5, ban_period: 0 };
+		let params =
+			Params { claim_period: 99, claim_penalty: 5, ban_period: 0, loss_settlement: 1 };
 		let set = |origin, params| Restore::set_params(origin, params);
 		assert_noop!(set(by(1), params), DispatchError::BadOrigin);
 		for unsound in [
@@ -98,6 +136,7 @@ fn parameters_are_set_by_the_admin_and_checked() {
 			Params { claim_period: 0, ..params },
 			Params { claim_period: u32::MAX, ..params },
 			Params { ban_period: u32::MAX, ..params },
+			Params { loss_settlement: u32::MAX, ..params },
 		] {
 			assert_noop!(set(RuntimeOrigin::root(), unsound), Error::<Test>::UnsoundParams);
 		}

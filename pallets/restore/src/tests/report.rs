@@ -185,7 +185,7 @@ fn proofs_of_other_things_prove_nothing() {
 			assert_ok!(Restore::claim(by(20), list([fragment])));
 			ready(20, &[fragment]);
 			blocks(crate::SEED_DELAY);
-			let (_, chunk) = Restore::asked(&batch(20)).expect("known")[0];
+			let (_, chunk) = asked(20).expect("known")[0];
 			report(20, vec![wrong(&file, &other, chunk)]);
 			assert_eq!(holder(fragment), Some(MinerId(3)), "{number}");
 			assert_eq!(miner(20).wrong, 1);
@@ -352,7 +352,7 @@ fn a_batch_of_which_nothing_is_left_ends_without_a_proof() {
 			file.set_state(FileState::Deleting);
 			file.remove_segment(0);
 		});
-		assert_eq!(Restore::asked(&batch(20)), Some(vec![]));
+		assert_eq!(asked(20), Some(vec![]));
 		ready(20, &[]);
 		assert_eq!(miner(20).wrong, 0);
 		assert_eq!(Batches::<Test>::iter().count(), 0);
@@ -401,8 +401,8 @@ fn the_weight_is_that_of_the_batch() {
 	execute(|| {
 		let (files, _) = batched(3);
 		let proofs = BoundedVec::truncate_from(all_proofs(&files));
-		let call =
-			crate::Call::<Test>::report { miner: MinerId(20), anchor: 1, proofs, signature: None };
+		let (miner, at) = (MinerId(20), oldest(20).0);
+		let call = crate::Call::<Test>::report { miner, anchor: 1, at, proofs, signature: None };
 		use frame_support::dispatch::GetDispatchInfo;
 		let before = call.get_dispatch_info().call_weight;
 		let after = duty(call).expect("fine").actual_weight.expect("known");

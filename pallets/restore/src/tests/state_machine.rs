@@ -207,7 +207,7 @@ impl Machine {
 				ready(miner.0, &claims(miner, *take));
 			},
 			Step::Report { batch, wrong } => {
-				let batches = Batches::<Test>::iter_keys().collect();
+				let batches = Batches::<Test>::iter_keys().map(|(miner, _)| miner).collect();
 				let Some(miner) = one_of(batch, batches) else { return };
 				self.report(miner.0, wrong.as_ref());
 			},
@@ -259,7 +259,7 @@ impl Machine {
 
 	/// Right proofs cost nothing and wrong ones bring nothing.
 	fn report(&self, miner: u32, wrong: Option<&Index>) {
-		let asked = Restore::asked(&batch(miner));
+		let asked = asked(miner);
 		let mut proofs = match &asked {
 			Some(_) => proofs(miner, &self.files.iter().collect::<Vec<_>>()),
 			None => Vec::new(),

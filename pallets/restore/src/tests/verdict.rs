@@ -285,6 +285,41 @@ fn what_is_opened_in_a_lost_segment_is_vacated() {
 	});
 }
 
+/// As many writes as a segment has fragments are not part of any item of a call.
+#[test]
+fn a_countdown_ends_by_the_agenda_or_a_check() {
+	execute(|| {
+		let file = &standard(1)[0];
+		open(file, &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+		blocks_without_agenda(COUNTDOWN + 1);
+		open(file, &[9]);
+		assert!(matches!(verdict(file), Some(Verdict::Suspected { .. })));
+		assert_ok!(Restore::check_segment(by(5), file.fragment(0, 0).segment));
+		assert_eq!(file.lost(), 1);
+		assert!((0..10).all(|index| holder(file.fragment(0, index)).is_none()));
+	});
+}
+
+#[test]
+fn an_item_of_a_call_vacates_one_fragment() {
+	execute(|| {
+		let file = &standard(1)[0];
+		open(file, &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+		(10..12).for_each(|miner| set_standing(miner, Standing::Leaving { expelled: false }));
+		assert_ok!(Restore::open(by(12), list([file.fragment(0, 10)])));
+		assert_ok!(Restore::open(by(13), list([file.fragment(0, 11)])));
+		blocks(COUNTDOWN + 1);
+		assert_eq!(file.lost(), 1);
+		(10..12).for_each(|miner| set_standing(miner, Standing::Leaving { expelled: true }));
+		let held = || (9..12).filter(|index| holder(file.fragment(0, *index)).is_some()).count();
+		assert_eq!(held(), 3);
+		open(file, &[9]);
+		assert_eq!(held(), 2);
+		assert_ok!(Restore::check_segment(by(5), file.fragment(0, 0).segment));
+		assert_eq!(held(), 0);
+	});
+}
+
 #[test]
 fn a_segment_that_was_never_whole_is_not_judged() {
 	execute(|| {

@@ -5,20 +5,27 @@
 
 use super::super::*;
 use super::{
-	content::CONTENTS,
+	content::{CONTENTS, Content},
 	op::{Op, Pick, Wild},
 	parties::*,
 	world::*,
 };
-use crate::{Clock, Miners, Restore, currency::UNIT};
+use crate::{Audit, Clock, Files, Miners, Restore, Rewards, currency::UNIT};
+use frame_support::BoundedVec;
+use pallet_planaria_audit as audit;
 use pallet_planaria_files as files;
 use pallet_planaria_miners::{self as miners, Phase};
 use pallet_planaria_restore::{self as restore, Batch, OrderState};
+use pallet_planaria_rewards as rewards;
+use pallet_planaria_space::{
+	self as space,
+	Phase::{Open, Over},
+};
 use pallet_planaria_support::{
-	Clock as _, Discipline as _, FileState, OpenOrder, SegmentInfo, Standing,
+	Clock as _, Discipline as _, FileState, OpenOrder, SegmentInfo, Standing, grains,
 };
 use planaria_primitives::{
-	FileIndex, FragmentId, FragmentProof, MinerId, SegmentId, Tick,
+	FileIndex, FragmentId, FragmentProof, MinerId, PlacementRule, SegmentId, Tick,
 	duty::{DutyKind, registration_bytes},
 	sampling,
 };
@@ -63,6 +70,60 @@ fn owner_of(file: &files::FileOf<Runtime>) -> &'static sr25519::Pair {
 	FILE_OWNERS.iter().find(|pair| account_of(pair) == file.owner).unwrap()
 }
 
+/// The owners for whom this holds of what they have bought.
+fn owners(holds: impl Fn(Option<&space::Space>) -> bool) -> Vec<&'static sr25519::Pair> {
+	let mut all: Vec<_> = FILE_OWNERS.iter().collect();
+	all.retain(|pair| holds(space::Spaces::<Runtime>::get(account_of(pair)).as_ref()));
+	all
+}
+
+fn phase(space: Option<&space::Space>) -> Option<space::Phase> {
+	let grace = space::Parameters::<Runtime>::get().grace;
+	space.map(|space| space.phase(Clock::now(), grace))
+}
+
+/// Whether something new may be stored in it.
+fn is_open(space: Option<&space::Space>) -> bool {
+	phase(space) == Some(Open)
+}
+
+/// The owners who have the room for it.
+fn with_room(content: &Content) -> Vec<&'static sr25519::Pair> {
+	owners(|space| {
+		is_open(space) && space.is_some_and(|space| space.free() >= content.spec.stored_bytes())
+	})
+}
+
+/// The lost segments for which money can move.
+fn lost() -> Vec<SegmentId> {
+	let due = restore::Parameters::<Runtime>::get().loss_settlement;
+	let mut lost: Vec<_> = restore::Verdicts::<Runtime>::iter()
+		.filter(|(id, verdict)| {
+			matches!(verdict, restore::Verdict::Lost { since } if since + due <= Clock::now())
+				&& !restore::Settled::<Runtime>::contains_key(id)
+				&& segment(*id).is_some_and(|info| {
+					info.state == FileState::Active && Restore::spare(*id, &info) < 0
+				})
+		})
+		.map(|(id, _)| id)
+		.collect();
+	lost.sort_unstable();
+	lost
+}
+
+fn any_content(pick: Pick) -> &'static Content {
+	&CONTENTS[pick.below(CONTENTS.len() as u32) as usize]
+}
+
+/// Every owner with every operator it has authorised.
+fn operators() -> Vec<(&'static sr25519::Pair, &'static sr25519::Pair)> {
+	let both = FILE_OWNERS.iter().flat_map(|owner| OPERATORS.iter().map(move |by| (owner, by)));
+	both.filter(|(owner, by)| {
+		space::Operators::<Runtime>::contains_key(account_of(owner), account_of(by))
+	})
+	.collect()
+}
+
 /// Every order with its fragment and its segment, in the order of the fragments.
 fn orders() -> Vec<(FragmentId, restore::Order, SegmentInfo)> {
 	let mut all: Vec<_> = restore::Orders::<Runtime>::iter()
@@ -70,6 +131,13 @@ fn orders() -> Vec<(FragmentId, restore::Order, SegmentInfo)> {
 		.collect();
 	all.sort_by_key(|(fragment, ..)| *fragment);
 	all
+}
+
+/// Drawn every third time, where there are enough miners.
+fn any_rule(pick: Pick, content: &Content) -> PlacementRule {
+	let miners = miners::Registered::<Runtime>::get();
+	let drawn = miners >= content.spec.fragments().into() && pick.next().next().below(3) == 0;
+	if drawn { PlacementRule::Drawn } else { PlacementRule::Chosen }
 }
 
 fn expired(order: &restore::Order) -> bool {
@@ -115,37 +183,69 @@ fn takers(fragment: FragmentId, info: &SegmentInfo) -> Vec<Party> {
 	})
 }
 
-/// What the miner has claimed and is not part of its batch, for so many more ticks at least.
+/// What the miner has claimed and is not part of a batch, for so many more ticks at least.
 fn claimed(party: &Party, left: Tick) -> Vec<FragmentId> {
-	let own = orders().into_iter().filter(|(_, order, info)| {
+	let ready = Restore::ready_of(party.id);
+	let own = orders().into_iter().filter(|(fragment, order, info)| {
 		matches!(order.state, OrderState::Claimed { by, deadline }
 			if by == party.id && deadline >= Clock::now() + left)
+			&& !ready.contains(fragment)
 			&& info.state.is_alive()
 	});
 	own.map(|(fragment, ..)| fragment).collect()
 }
 
 /// The batches that can be reported now, of which something will come.
-fn reportable() -> Vec<(Party, Batch)> {
+fn reportable() -> Vec<(Party, u32, Batch)> {
 	let able = those(|party| {
 		party.record.standing().is_some_and(Standing::serves)
 			&& World::anchor(party, DutyKind::Report).is_some()
 	});
-	let batch = |party: Party| Some((restore::Batches::<Runtime>::get(party.id)?, party));
+	let batches = |party: Party| {
+		let batches: Vec<_> = restore::Batches::<Runtime>::iter_prefix(party.id).collect();
+		batches.into_iter().map(move |(at, batch)| (party.clone(), at, batch))
+	};
 	able.into_iter()
-		.filter_map(batch)
-		.filter(|(batch, party)| {
+		.flat_map(batches)
+		.filter(|(party, at, batch)| {
 			let counts = |fragment: &&FragmentId| {
 				let info = segment(fragment.segment);
 				let order = restore::Orders::<Runtime>::get(fragment);
-				order.is_some_and(|order| order.state.is_ready_by(party.id) && !expired(&order))
-					&& info.is_some_and(|info| {
-						info.state.is_alive() && info.segment.index_of(party.id).is_none()
-					})
+				order.is_some_and(|order| {
+					order.state.claim().is_some_and(|(by, _)| by == party.id) && !expired(&order)
+				}) && info.is_some_and(|info| {
+					info.state.is_alive() && info.segment.index_of(party.id).is_none()
+				})
 			};
-			Restore::asked(batch).is_some() && batch.fragments.iter().find(counts).is_some()
+			Restore::asked(*at, batch).is_some() && batch.fragments.iter().find(counts).is_some()
 		})
-		.map(|(batch, party)| (party, batch))
+		.collect()
+}
+
+/// The right answers of the miner to what it is asked and still has, as many as fit into a call.
+fn answers(party: &Party) -> Vec<audit::Answer> {
+	let mut asked: Vec<_> = Audit::challenges_of(party.id)
+		.filter(|(fragment, _)| {
+			segment(fragment.segment).is_some_and(|info| {
+				info.state.is_alive() && info.segment.holder(fragment.index) == Some(party.id)
+			})
+		})
+		.collect();
+	asked.sort_by_key(|(fragment, _)| *fragment);
+	asked.truncate(audit::MAX_ANSWERS as usize);
+	let answer = |(fragment, challenge): (FragmentId, audit::ChallengeOf<Runtime>)| audit::Answer {
+		fragment,
+		proof: proof(fragment, challenge.chunk),
+	};
+	asked.into_iter().map(answer).collect()
+}
+
+/// Those that are asked for something they still have.
+fn asked() -> Vec<(Party, Vec<audit::Answer>)> {
+	those(|party| World::anchor(party, DutyKind::Answer).is_some())
+		.into_iter()
+		.map(|party| (party.clone(), answers(&party)))
+		.filter(|(_, answers)| !answers.is_empty())
 		.collect()
 }
 
@@ -196,7 +296,7 @@ impl World {
 			},
 			Op::Finish(pick) => {
 				let idle = |party: &Party| {
-					matches!(party.record.phase, Phase::Leaving | Phase::Expelled)
+					matches!(party.record.phase, Phase::Leaving { .. } | Phase::Expelled)
 						&& party.load().is_some_and(|load| load.is_idle())
 				};
 				let miner = pick.of(&those(idle))?.id;
@@ -204,8 +304,18 @@ impl World {
 			},
 			Op::Withdraw(pick) => self.withdraw(pick)?,
 			Op::TidyMiner(pick) => {
-				let miner = pick.of(&those(departed))?.id;
-				self.call(anybody(), miners::Call::tidy { miner })
+				let gone = |party: &Party| matches!(party.record.phase, Phase::Departed { .. });
+				let party = match pick.of(&those(gone)) {
+					Some(party) => party,
+					None => self.depart(pick)?,
+				};
+				if !departed(&party) {
+					self.blocks(miners::Parameters::<Runtime>::get().cooldown);
+				}
+				if !departed(&party) {
+					return None;
+				}
+				self.call(anybody(), miners::Call::tidy { miner: party.id })
 			},
 			Op::Alive { silent } => {
 				let due = miners::Parameters::<Runtime>::get().alive_every / 2;
@@ -261,8 +371,9 @@ impl World {
 				if all_files().len() >= 9 {
 					return None;
 				}
-				let owner = pick.of(&FILE_OWNERS)?;
-				self.order(&owner, &CONTENTS[pick.next().below(CONTENTS.len() as u32) as usize])
+				let content = any_content(pick);
+				let owner = pick.next().of(&with_room(content))?;
+				self.order(owner, content, None, any_rule(pick, content))
 			},
 			Op::Place(pick) => self.place_somewhere(pick)?,
 			Op::Confirm(mut pick) => {
@@ -367,7 +478,8 @@ impl World {
 			Op::Ready(mut pick) => {
 				let able = those(|party| {
 					!claimed(party, 3).is_empty()
-						&& restore::Batches::<Runtime>::get(party.id).is_none()
+						&& restore::Batches::<Runtime>::iter_key_prefix(party.id).count()
+							< restore::MAX_BATCHES as usize
 						&& Self::anchor(party, DutyKind::Ready).is_some()
 				});
 				let party = choose(&mut pick, &able)?;
@@ -375,10 +487,10 @@ impl World {
 				self.ready(&party, &ready) && claimed(&party, 3).is_empty()
 			},
 			Op::Report(pick) => {
-				let (party, batch) = pick.of(&reportable())?;
+				let (party, at, batch) = pick.of(&reportable())?;
 				let before = party.record.collateral;
 				let held = party.load()?.fragments;
-				let accepted = self.report(&party, Self::proofs(&batch));
+				let accepted = self.report(&party, at, Self::proofs(at, &batch));
 				assert!(accepted, "a right report was refused");
 				let after = self::party(party.id)?;
 				assert_eq!(after.record.collateral, before, "a right report cost something");
@@ -386,17 +498,17 @@ impl World {
 			},
 			Op::ReportWrong(pick) => {
 				let mut able = reportable();
-				able.retain(|(_, batch)| !Self::proofs(batch).is_empty());
-				let (party, batch) = pick.of(&able)?;
+				able.retain(|(_, at, batch)| !Self::proofs(*at, batch).is_empty());
+				let (party, at, batch) = pick.of(&able)?;
 				let held = party.load()?.fragments;
-				let mut proofs = Self::proofs(&batch);
+				let mut proofs = Self::proofs(at, &batch);
 				if pick.next().below(2) == 0 {
 					let last = proofs.last_mut()?;
 					last.0[0] ^= 1;
 				} else {
 					proofs.pop();
 				}
-				assert!(self.report(&party, proofs));
+				assert!(self.report(&party, at, proofs));
 				let after = self::party(party.id)?;
 				assert_eq!(after.load()?.fragments, held, "a wrong report brought something");
 				let fee = miners::Parameters::<Runtime>::get().wrong_proof_fee;
@@ -423,6 +535,124 @@ impl World {
 				self.call(anybody(), restore::Call::check_segment { segment })
 			},
 
+			Op::SettleLoss(pick) => {
+				if lost().is_empty() {
+					// That takes many blocks.
+					if pick.below(2) > 0 {
+						return None;
+					}
+					self.lose(pick.next())?;
+				}
+				let segment = pick.of(&lost())?;
+				let done = self.call(anybody(), restore::Call::settle_loss { segment });
+				assert!(!self.call(anybody(), restore::Call::settle_loss { segment }));
+				done
+			},
+			Op::Buy(pick) => {
+				let owner = pick.of(&owners(|space| space.is_none()))?;
+				let ticks = space_params().grace + 30 + pick.next().below(200);
+				self.call(owner, space::Call::buy { bytes: SPACE, ticks })
+			},
+			Op::Grow(pick) => {
+				let owner = pick.of(&owners(|space| is_open(space)))?;
+				let bytes = 1 + u64::from(pick.next().below(1 << 16));
+				self.call(owner, space::Call::grow { bytes })
+			},
+			Op::Renew(pick) => {
+				let owner = pick.of(&owners(|space| !matches!(phase(space), None | Some(Over))))?;
+				self.call(owner, space::Call::renew { ticks: 1 + pick.next().below(100) })
+			},
+			Op::Close(pick) => {
+				let empty =
+					|space: Option<&space::Space>| space.is_some_and(|space| space.occupied() == 0);
+				self.call(pick.of(&owners(empty))?, space::Call::close {})
+			},
+			Op::Authorise(pick) => {
+				let owner = pick.of(&owners(|space| space.is_some()))?;
+				let operator = account_of(&pick.next().of(&OPERATORS)?);
+				let bytes = u64::from(pick.next().below(1 << 12));
+				let until = Clock::now() + pick.next().next().below(60);
+				self.call(owner, space::Call::authorise { operator, bytes, until })
+			},
+			Op::Revoke(pick) => {
+				let (owner, operator) = pick.of(&operators())?;
+				let operator = account_of(operator);
+				self.call(owner, space::Call::revoke { operator })
+			},
+			Op::OrderFor(mut pick) => {
+				if all_files().len() >= 9 {
+					return None;
+				}
+				let content = any_content(pick);
+				let able: Vec<_> = operators()
+					.into_iter()
+					.filter(|(owner, operator)| {
+						let (owner, operator) = (account_of(owner), account_of(operator));
+						let known = space::Operators::<Runtime>::get(&owner, &operator);
+						known.is_some_and(|known| {
+							known.until >= Clock::now()
+								&& known.bytes >= content.spec.stored_bytes()
+						}) && with_room(content).iter().any(|able| account_of(able) == owner)
+					})
+					.collect();
+				let (owner, operator) = choose(&mut pick, &able)?;
+				let rule = any_rule(pick, content);
+				self.order(operator, content, Some(account_of(owner)), rule)
+			},
+			Op::Earn(pick) => {
+				let earned = those(|party| Rewards::claimable(party.id) > 0);
+				let miner = pick.of(&earned)?.id;
+				self.call(anybody(), rewards::Call::claim { miner })
+			},
+			Op::Burn => {
+				if Rewards::flow_now().unearned < grains(1) {
+					return None;
+				}
+				self.call(anybody(), rewards::Call::burn {})
+			},
+
+			Op::Name(pick) => {
+				let most = audit::Parameters::<Runtime>::get().max_named;
+				let mut able = fragments();
+				able.retain(|(fragment, info)| {
+					Audit::may_be_challenged(*fragment, info)
+						.is_ok_and(|miner| audit::Records::<Runtime>::get(miner).named < most)
+				});
+				let (fragment, _) = pick.of(&able)?;
+				self.call(&pick.next().of(&FILE_OWNERS)?, audit::Call::challenge { fragment })
+			},
+			Op::Answer { silent } => {
+				let silent = silent.below(6) as usize;
+				let mut done = None;
+				for (at, (party, answers)) in asked().into_iter().enumerate() {
+					if at % 6 == silent {
+						continue;
+					}
+					let fragments: Vec<_> = answers.iter().map(|item| item.fragment).collect();
+					let accepted = self.answer(&party, answers);
+					assert!(accepted, "a right answer was refused");
+					let open =
+						|fragment| audit::Challenges::<Runtime>::contains_key(party.id, fragment);
+					assert!(!fragments.into_iter().any(open), "answered, and still to be answered");
+					done = Some(true);
+				}
+				done?
+			},
+			Op::AnswerWrong(pick) => {
+				let (party, mut answers) = pick.of(&asked())?;
+				answers.truncate(1);
+				let answer = answers.first_mut()?;
+				answer.proof.0[0] ^= 1;
+				let fragment = answer.fragment;
+				assert!(self.answer(&party, answers));
+				let open = audit::Challenges::<Runtime>::contains_key(party.id, fragment);
+				assert!(open, "a wrong proof answers nothing");
+				let fee = miners::Parameters::<Runtime>::get().wrong_proof_fee;
+				let paid = party.record.collateral - self::party(party.id)?.record.collateral;
+				assert_eq!(paid, fee.min(party.record.collateral), "a wrong proof costs its fee");
+				true
+			},
+
 			Op::Wild(wild, pick) => self.wild(wild, pick)?,
 
 			Op::SetParams(pick) => self.set_params(pick),
@@ -441,6 +671,27 @@ impl World {
 			Op::SetRunning(running) => self.set_running(running),
 		};
 		Some(Outcome::of(done))
+	}
+
+	/// So many miners do not have their fragments of a segment any more that it is lost, and time
+	/// passes until that is settled.
+	fn lose(&mut self, pick: Pick) -> Option<()> {
+		let mut stored: Vec<_> = files::Segments::<Runtime>::iter_keys().collect();
+		stored.retain(|id| {
+			let file = segment(*id).map(|info| info.state);
+			file == Some(FileState::Active) && !restore::Settled::<Runtime>::contains_key(id)
+		});
+		stored.sort_unstable();
+		let id = pick.of(&stored)?;
+		for (fragment, info) in orderable().into_iter().filter(|(f, _)| f.segment == id) {
+			if let Some(holder) = info.segment.holder(fragment.index).and_then(party) {
+				self.call(holder.hot(), restore::Call::open { fragments: list([fragment]) });
+			}
+		}
+		let params = restore::Parameters::<Runtime>::get();
+		let time = restore::LOSS_PERIODS * params.claim_period + params.loss_settlement;
+		self.blocks(time + 3);
+		Some(())
 	}
 
 	/// A miner gives back what it took over of an absent one, which comes back: nobody has tidied up
@@ -462,6 +713,15 @@ impl World {
 		let fragments = list([fragment]);
 		let left = opened && self.call(by.hot(), restore::Call::give_back { fragments });
 		(left && self.alive(&back)).then_some(fragment)
+	}
+
+	/// A miner that holds nothing leaves, and is gone.
+	fn depart(&mut self, pick: Pick) -> Option<Party> {
+		let idle = those(|party| active(party) && party.load().is_some_and(|load| load.is_idle()));
+		let miner = pick.of(&idle)?;
+		let left = self.call(miner.stash(), miners::Call::exit {})
+			&& self.call(anybody(), miners::Call::finish { miner: miner.id });
+		left.then(|| party(miner.id)).flatten()
 	}
 
 	fn set_hot_key(&mut self, pick: Pick) -> Option<bool> {
@@ -524,6 +784,23 @@ impl World {
 			.map(|party| party.id)
 			.filter(|id| !kept.contains(&Some(*id)))
 			.collect();
+		let placing = Files::placing(&file);
+		if placing != files::Placing::Chosen {
+			let draw = placing.draw()?;
+			let mut choices = Vec::new();
+			for (at, kept) in (0..).zip(kept) {
+				if kept.is_some() {
+					choices.push(None);
+					continue;
+				}
+				let mut candidates = (0..).zip(draw.of(first, at));
+				let (choice, miner) = candidates.find(|(_, miner)| free.contains(miner))?;
+				free.retain(|id| *id != miner);
+				choices.push(Some(choice));
+			}
+			let drawn = files::Placement::Drawn(BoundedVec::truncate_from(choices));
+			return Some(self.place_as(owner_of(&file), index, first, vec![drawn]));
+		}
 		let mut miners = Vec::new();
 		for kept in kept {
 			let miner = match kept {
@@ -553,7 +830,8 @@ impl World {
 
 	fn set_params(&mut self, pick: Pick) -> bool {
 		let (miners, files, restore) = (miners_params(), files_params(), restore_params());
-		let call: RuntimeCall = match pick.below(8) {
+		let (space, rewards, audit) = (space_params(), rewards_params(), audit_params());
+		let call: RuntimeCall = match pick.below(14) {
 			0 => miners::Call::set_params { params: miners }.into(),
 			1 => {
 				let brake_share = Percent::from_percent(10);
@@ -576,9 +854,28 @@ impl World {
 				let params = restore::Params { claim_period: 8, ban_period: 0, ..restore };
 				restore::Call::set_params { params }.into()
 			},
-			_ => restore::Call::set_params { params: restore }.into(),
+			7 => restore::Call::set_params { params: restore }.into(),
+			8 => {
+				let params = space::Params { price: 3 * space.price, grace: 5, ..space };
+				space::Call::set_params { params }.into()
+			},
+			9 => space::Call::set_params { params: space }.into(),
+			10 => {
+				let params = rewards::Params { bounty_hold: 3, bounty_base: 1, ..rewards };
+				rewards::Call::set_params { params }.into()
+			},
+			11 => {
+				let params = audit::Params { suspend_at: 1, slash_at: 1, expel_at: 3, ..audit };
+				audit::Call::set_params { params }.into()
+			},
+			12 => audit::Call::set_params { params: audit }.into(),
+			_ => rewards::Call::set_params { params: rewards }.into(),
 		};
 		// Not one that is unsound.
+		let none = space::Params { min_bytes: 0, ..space };
+		assert!(!self.root(space::Call::set_params { params: none }));
+		let most = rewards::Params { bounty_base: UNIT, ..rewards };
+		assert!(!self.root(rewards::Call::set_params { params: most }));
 		let none = restore::Params { claim_period: 0, ..restore };
 		assert!(!self.root(restore::Call::set_params { params: none }));
 		self.root(call)
@@ -651,13 +948,31 @@ impl World {
 				self.ready(&by, &own)
 			},
 			Wild::Report => {
-				let others = restore::Batches::<Runtime>::get(other.id);
-				let proofs = others.map(|batch| Self::proofs(&batch)).unwrap_or_default();
-				self.report(&by, proofs)
+				let mut others = restore::Batches::<Runtime>::iter_prefix(other.id);
+				let (at, proofs) = others
+					.next()
+					.map(|(at, batch)| (at, Self::proofs(at, &batch)))
+					.unwrap_or_default();
+				self.report(&by, at, proofs)
 			},
 			Wild::Tidy => {
 				let open = orders().into_iter().map(|(fragment, ..)| fragment);
 				self.call(anybody(), restore::Call::tidy { fragments: list(open.chain(some)) })
+			},
+			Wild::Name => self.call(&owner, audit::Call::challenge { fragment: some[0] }),
+			Wild::Answer => {
+				// What another one is asked.
+				let stolen = answers(&other);
+				let mine = by.id == other.id && !stolen.is_empty();
+				let done = self.answer(&by, stolen);
+				assert!(mine || !done, "somebody answered for another");
+				done
+			},
+			Wild::TidyAudits => {
+				let asked = audit::Challenges::<Runtime>::iter_prefix(other.id);
+				let asked: Vec<_> = asked.map(|(fragment, _)| fragment).chain(some).collect();
+				let fragments = frame_support::BoundedVec::truncate_from(asked);
+				self.call(anybody(), audit::Call::tidy { miner: other.id, fragments })
 			},
 			Wild::Exit => self.call(by.hot(), miners::Call::exit {}),
 			Wild::Finish => self.call(by.hot(), miners::Call::finish { miner: other.id }),
@@ -668,6 +983,29 @@ impl World {
 			Wild::MarkAbsent => self.call(by.hot(), miners::Call::mark_absent { miner: other.id }),
 			Wild::ExpelAbsent => {
 				self.call(by.hot(), miners::Call::expel_absent { miner: other.id })
+			},
+			Wild::Grow => self.call(&owner, space::Call::grow { bytes: 1 << 20 }),
+			Wild::TidySpace => {
+				let over =
+					phase(space::Spaces::<Runtime>::get(account_of(&owner)).as_ref()) == Some(Over);
+				let owner = account_of(&owner);
+				let done = self.call(by.hot(), space::Call::tidy { owner });
+				assert_eq!(done, over, "only what has lapsed is removed");
+				done
+			},
+			Wild::Collect => {
+				let kept = |fragment| {
+					rewards::Pledges::<Runtime>::get(fragment).and_then(|pledge| pledge.kept())
+				};
+				let mut fragments: Vec<_> = rewards::Pledges::<Runtime>::iter_keys()
+					.filter(|fragment| kept(*fragment).is_some())
+					.collect();
+				fragments.sort_unstable();
+				let fragment = pick.of(&fragments).unwrap_or(some[0]);
+				let due = kept(fragment).is_some_and(|kept| kept.due <= Clock::now());
+				let done = self.call(by.hot(), rewards::Call::collect { fragment });
+				assert_eq!(done, due, "only what is due is paid");
+				done
 			},
 		})
 	}

@@ -70,8 +70,9 @@ fn most_of_what_is_tried_is_done() {
 	for (kind, [_, refused, done]) in tally.kinds() {
 		// Whatever comes to mind is refused more often than not.
 		let most = if kind == "Wild" { 20 } else { 2 };
-		assert!(done > 0, "{kind} was never done");
+		// A loss takes more blocks than most games have; the tests of restore settle some.
+		assert!(done > 0 || kind == "SettleLoss", "{kind} was never done");
 		assert!(refused <= done * most, "{kind} was refused {refused} times and done {done} times");
 	}
-	assert_eq!(tally.kinds().count(), 40, "a kind of step never came");
+	assert_eq!(tally.kinds().count(), 53, "a kind of step never came");
 }

@@ -89,6 +89,30 @@ pub enum Op {
 	ReportWrong(Pick),
 	TidyOrders(Pick),
 	CheckSegment(Pick),
+	/// Money moves for what is lost.
+	SettleLoss(Pick),
+
+	// Money.
+	Buy(Pick),
+	Grow(Pick),
+	Renew(Pick),
+	Close(Pick),
+	Authorise(Pick),
+	Revoke(Pick),
+	/// An operator orders a file in an owner's name.
+	OrderFor(Pick),
+	/// A miner's earnings are paid.
+	Earn(Pick),
+	Burn,
+
+	// Audits.
+	/// Somebody has a fragment challenged.
+	Name(Pick),
+	/// All that are asked answer, but for one of so many, which fails in time.
+	Answer {
+		silent: Pick,
+	},
+	AnswerWrong(Pick),
 
 	// Anybody does anything.
 	Wild(Wild, Pick),
@@ -118,11 +142,17 @@ pub enum Wild {
 	Ready,
 	Report,
 	Tidy,
+	Name,
+	Answer,
+	TidyAudits,
 	Exit,
 	Finish,
 	Withdraw,
 	MarkAbsent,
 	ExpelAbsent,
+	Grow,
+	TidySpace,
+	Collect,
 }
 
 impl Op {
@@ -147,11 +177,17 @@ fn wild() -> impl Strategy<Value = Wild> {
 		2 => Just(Ready),
 		2 => Just(Report),
 		1 => Just(Tidy),
+		1 => Just(Name),
+		1 => Just(Answer),
+		1 => Just(TidyAudits),
 		1 => Just(Exit),
 		1 => Just(Finish),
 		1 => Just(Withdraw),
 		1 => Just(MarkAbsent),
 		1 => Just(ExpelAbsent),
+		1 => Just(Grow),
+		1 => Just(TidySpace),
+		1 => Just(Collect),
 	]
 }
 
@@ -164,9 +200,9 @@ fn op() -> impl Strategy<Value = Op> {
 		1 => pick().prop_map(SetHotKey),
 		1 => pick().prop_map(SetEndpoint),
 		2 => pick().prop_map(Exit),
-		3 => pick().prop_map(Finish),
+		5 => pick().prop_map(Finish),
 		2 => pick().prop_map(Withdraw),
-		2 => pick().prop_map(TidyMiner),
+		3 => pick().prop_map(TidyMiner),
 		6 => pick().prop_map(|silent| Alive { silent }),
 		4 => pick().prop_map(Return),
 		5 => pick().prop_map(MarkAbsent),
@@ -196,6 +232,23 @@ fn op() -> impl Strategy<Value = Op> {
 		2 => pick().prop_map(ReportWrong),
 		5 => pick().prop_map(TidyOrders),
 		4 => pick().prop_map(CheckSegment),
+		1 => pick().prop_map(SettleLoss),
+	];
+	let money = prop_oneof![
+		3 => pick().prop_map(Buy),
+		2 => pick().prop_map(Grow),
+		3 => pick().prop_map(Renew),
+		1 => pick().prop_map(Close),
+		3 => pick().prop_map(Authorise),
+		1 => pick().prop_map(Revoke),
+		4 => pick().prop_map(OrderFor),
+		4 => pick().prop_map(Earn),
+		2 => Just(Burn),
+	];
+	let audits = prop_oneof![
+		3 => pick().prop_map(Name),
+		8 => pick().prop_map(|silent| Answer { silent }),
+		1 => pick().prop_map(AnswerWrong),
 	];
 	let network = prop_oneof![
 		2 => pick().prop_map(SetParams),
@@ -209,6 +262,8 @@ fn op() -> impl Strategy<Value = Op> {
 		30 => miners,
 		25 => files,
 		50 => orders,
+		20 => money,
+		20 => audits,
 		30 => network,
 		8 => (wild(), pick()).prop_map(|(wild, pick)| Wild(wild, pick)),
 	]

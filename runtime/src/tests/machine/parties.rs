@@ -43,6 +43,10 @@ pub static ENDPOINTS: LazyLock<Vec<ed25519::Pair>> = LazyLock::new(|| {
 
 pub static FILE_OWNERS: LazyLock<Vec<sr25519::Pair>> = LazyLock::new(|| pairs("owner", OWNERS));
 
+/// Those who store in the name of an owner that lets them: two of those who offer storage.
+pub static OPERATORS: LazyLock<Vec<sr25519::Pair>> =
+	LazyLock::new(|| STASHES.iter().take(2).cloned().collect());
+
 pub fn account_of(pair: &sr25519::Pair) -> AccountId {
 	pair.public().into()
 }

@@ -4,12 +4,15 @@
 //! What was, what is, and whether the one may have become the other.
 
 use super::super::*;
-use crate::{Balances, Clock, RuntimeEvent};
+use crate::{Balances, Clock, Rewards, RuntimeEvent};
 use frame_support::traits::fungible::Inspect;
+use pallet_planaria_audit as audit;
 use pallet_planaria_clock as clock;
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore::{self as restore, Verdict};
+use pallet_planaria_rewards as rewards;
+use pallet_planaria_space as space;
 use pallet_planaria_support::{Clock as _, FileState};
 use pallet_transaction_payment as payment;
 use planaria_primitives::{FileIndex, FragmentId, MinerId, Segment, SegmentId, Tick};
@@ -27,6 +30,8 @@ pub struct View {
 	/// The claims of the orders: by whom and until when.
 	orders: BTreeMap<FragmentId, Option<(MinerId, Tick)>>,
 	verdicts: BTreeMap<SegmentId, Verdict>,
+	/// The deadlines of the challenges.
+	challenges: BTreeMap<(MinerId, FragmentId), Tick>,
 }
 
 impl View {
@@ -43,6 +48,9 @@ impl View {
 			segments: files::Segments::<Runtime>::iter().collect(),
 			orders: restore::Orders::<Runtime>::iter().map(|(f, o)| (f, o.state.claim())).collect(),
 			verdicts: restore::Verdicts::<Runtime>::iter().collect(),
+			challenges: audit::Challenges::<Runtime>::iter()
+				.map(|(miner, fragment, challenge)| ((miner, fragment), challenge.deadline))
+				.collect(),
 		}
 	}
 
@@ -61,9 +69,10 @@ impl View {
 		assert!(self.tick >= before.tick, "the clock went back");
 	}
 
-	/// Each account has what it had, but for fees, and for what was taken of its collateral.
+	/// Each account has what it had, but for fees, for what was taken of its collateral, and for what
+	/// went into the pot and out of it.
 	fn is_paid_for(&self, before: &Self, events: &[RuntimeEvent]) {
-		let author = account(Sr25519Keyring::Alice);
+		let (author, pot) = (account(Sr25519Keyring::Alice), Rewards::pot());
 		let mut expected = before.accounts.clone();
 		let mut issuance = before.issuance;
 		let stash = |miner| self.stashes.get(miner).or(before.stashes.get(miner)).unwrap().clone();
@@ -86,6 +95,33 @@ impl View {
 				},
 				RuntimeEvent::Miners(miners::Event::WrongProofCharged { miner, amount }) => {
 					take(stash(miner), *amount, None);
+				},
+				RuntimeEvent::Rewards(rewards::Event::BountyReturned {
+					holder, amount, ..
+				}) => {
+					take(pot.clone(), *amount, Some(&stash(holder)));
+				},
+				RuntimeEvent::Rewards(
+					rewards::Event::BountyPaid { payee, amount, .. }
+					| rewards::Event::Claimed { payee, amount, .. },
+				) => take(pot.clone(), *amount, Some(payee)),
+				RuntimeEvent::Rewards(rewards::Event::Compensated { to, amount, .. }) => {
+					take(pot.clone(), *amount, Some(to));
+				},
+				RuntimeEvent::Rewards(rewards::Event::Burnt { amount }) => {
+					take(pot.clone(), *amount, None);
+				},
+				RuntimeEvent::Space(
+					space::Event::Bought { owner, paid, .. }
+					| space::Event::Grown { owner, paid, .. }
+					| space::Event::Renewed { owner, paid, .. },
+				) => take(owner.clone(), *paid, Some(&pot)),
+				RuntimeEvent::Space(space::Event::Closed { owner, returned }) => {
+					take(pot.clone(), *returned, Some(owner));
+				},
+				// Who is paid for a miner here is its stash.
+				RuntimeEvent::Audit(audit::Event::DepositPaid { by, miner, amount }) => {
+					take(by.clone(), *amount, Some(&stash(miner)));
 				},
 				_ => (),
 			}
@@ -156,6 +192,11 @@ impl View {
 					let over = matches!(verdict, Some(Verdict::Suspected { deadline })
 						if self.tick > *deadline);
 					assert!(over, "{segment:?}, judged {verdict:?}, lost at {}", self.tick);
+				},
+				RuntimeEvent::Audit(audit::Event::Failed { miner, fragment }) => {
+					let deadline = before.challenges.get(&(*miner, *fragment));
+					let over = deadline.is_some_and(|deadline| self.tick > *deadline);
+					assert!(over, "{miner:?} failed at {}, asked until {deadline:?}", self.tick);
 				},
 				RuntimeEvent::Clock(clock::Event::Stopped { tick, .. }) => {
 					assert_eq!((self.tick, before.tick), (*tick, *tick));

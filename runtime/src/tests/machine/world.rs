@@ -17,17 +17,23 @@ use crate::{Clock, Restore, RuntimeEvent, configs::system::BLOCK_WEIGHT, currenc
 use frame_support::{
 	BoundedVec, dispatch::DispatchClass, storage::with_transaction, traits::ConstU32,
 };
+use pallet_planaria_audit as audit;
 use pallet_planaria_clock as clock;
 use pallet_planaria_files as files;
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore as restore;
+use pallet_planaria_rewards as rewards;
+use pallet_planaria_space as space;
 use pallet_planaria_support::{Clock as _, Fragments as _, SegmentInfo, hot_key};
 use planaria_primitives::{
-	FileIndex, FragmentId, FragmentProof, MinerId, SegmentId,
+	FileIndex, FragmentId, FragmentProof, MinerId, PlacementRule, SegmentId,
 	duty::{DutyKind, registration_bytes, signed_bytes},
 };
 use sp_core::{Pair, sr25519};
-use sp_runtime::{ApplyExtrinsicResult, DispatchError, Percent, TransactionOutcome};
+use sp_runtime::{
+	ApplyExtrinsicResult, DispatchError, Percent, TransactionOutcome,
+	transaction_validity::InvalidTransaction,
+};
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	sync::LazyLock,
@@ -39,13 +45,17 @@ const COLLATERAL: u128 = 12 * UNIT;
 /// The bytes each of them offers at first.
 const DECLARED: u64 = 1 << 30;
 
+/// The space that is bought, for so many ticks: enough for every file.
+pub const SPACE: u64 = 1 << 28;
+pub const SPACE_TICKS: u32 = 150;
+
 /// Short periods, so that everything that can expire does.
 pub fn miners_params() -> miners::Params<u128> {
 	miners::Params {
 		alive_every: 8,
 		absent_after: 18,
 		absent_max: 6,
-		cooldown: 10,
+		cooldown: 4,
 		brake_window: 70,
 		brake_share: Percent::from_percent(40),
 		max_claims: 6,
@@ -54,11 +64,43 @@ pub fn miners_params() -> miners::Params<u128> {
 }
 
 pub fn files_params() -> files::Params<u128> {
-	files::Params { order_timeout: 25, ..presets::production_files() }
+	files::Params { order_timeout: 25, place_timeout: 6, ..presets::production_files() }
 }
 
 pub fn restore_params() -> restore::Params<u128> {
-	restore::Params { claim_period: 14, ban_period: 16, ..presets::production_restore() }
+	restore::Params {
+		claim_period: 14,
+		ban_period: 16,
+		loss_settlement: 6,
+		..presets::production_restore()
+	}
+}
+
+/// A byte costs a part for a tick, so that every file pays.
+pub fn space_params() -> space::Params {
+	space::Params {
+		price: space::TIB.into(),
+		grace: 20,
+		min_bytes: SPACE,
+		max_ticks: 10_000,
+		..presets::production_space()
+	}
+}
+
+pub fn rewards_params() -> rewards::Params {
+	rewards::Params { bounty_hold: 30, ..presets::production_rewards() }
+}
+
+/// About every fourth tick somebody is asked.
+pub fn audit_params() -> audit::Params<u128> {
+	audit::Params {
+		bytes_per_draw: 4 << 10,
+		answer_period: 10,
+		strike_window: 14,
+		heal_after: 24,
+		max_named: 3,
+		..presets::production_audit()
+	}
 }
 
 /// A chain on which the first miners are registered and some files are stored, with its state.
@@ -73,6 +115,12 @@ static BEGINNING: LazyLock<Beginning> = LazyLock::new(|| {
 	patch["miners"]["params"] = serde_json::to_value(miners_params()).unwrap();
 	patch["files"]["params"] = serde_json::to_value(files_params()).unwrap();
 	patch["restore"]["params"] = serde_json::to_value(restore_params()).unwrap();
+	patch["space"]["params"] = serde_json::to_value(space_params()).unwrap();
+	patch["rewards"]["params"] = serde_json::to_value(rewards_params()).unwrap();
+	let space = |owner| (account_of(owner), SPACE, SPACE_TICKS);
+	let spaces: Vec<_> = FILE_OWNERS.iter().map(space).collect();
+	patch["space"]["spaces"] = serde_json::to_value(spaces).unwrap();
+	patch["audit"]["params"] = serde_json::to_value(audit_params()).unwrap();
 	let balances = patch["balances"]["balances"].as_array_mut().unwrap();
 	balances.extend(accounts().map(|who| serde_json::to_value((who, ENDOWMENT)).unwrap()));
 	let mut ext = genesis_with(patch);
@@ -255,9 +303,16 @@ impl World {
 		.unwrap()
 	}
 
-	/// Whether the call was dispatched and did not fail. It must have been valid.
+	/// Whether the call was dispatched and did not fail. It must have been valid. It waits for a
+	/// block with room, as it would in a pool: one that begins a session has none.
 	pub fn call(&mut self, by: &sr25519::Pair, call: impl Into<RuntimeCall>) -> bool {
-		Self::submit(&network::signed(by, call)).unwrap().is_ok()
+		let call = network::signed(by, call);
+		let mut result = Self::submit(&call);
+		if result == Err(InvalidTransaction::ExhaustsResources.into()) {
+			self.next_block();
+			result = Self::submit(&call);
+		}
+		result.unwrap().is_ok()
 	}
 
 	/// Whether root did it.
@@ -322,11 +377,18 @@ impl World {
 		self.duty(restore::Call::ready { miner: party.id, anchor, fragments, signature })
 	}
 
-	pub fn report(&mut self, party: &Party, proofs: Vec<FragmentProof>) -> bool {
+	pub fn report(&mut self, party: &Party, at: u32, proofs: Vec<FragmentProof>) -> bool {
 		let Some(anchor) = Self::anchor(party, DutyKind::Report) else { return false };
 		let proofs = BoundedVec::truncate_from(proofs);
-		let signature = Self::sign(party, DutyKind::Report, anchor, &proofs);
-		self.duty(restore::Call::report { miner: party.id, anchor, proofs, signature })
+		let signature = Self::sign(party, DutyKind::Report, anchor, &(at, &proofs));
+		self.duty(restore::Call::report { miner: party.id, anchor, at, proofs, signature })
+	}
+
+	pub fn answer(&mut self, party: &Party, answers: Vec<audit::Answer>) -> bool {
+		let Some(anchor) = Self::anchor(party, DutyKind::Answer) else { return false };
+		let answers = BoundedVec::truncate_from(answers);
+		let signature = Self::sign(party, DutyKind::Answer, anchor, &answers);
+		self.duty(audit::Call::answer { miner: party.id, anchor, answers, signature })
 	}
 
 	/// The miner of stash `n` registers with the keys of this number.
@@ -346,23 +408,35 @@ impl World {
 		self.call(stash, call)
 	}
 
-	pub fn order(&mut self, owner: &sr25519::Pair, content: &Content) -> bool {
-		let (id, spec) = (content.id, &content.spec);
+	/// An order in one's own name, or in that of `payer`.
+	pub fn order(
+		&mut self,
+		by: &sr25519::Pair,
+		content: &Content,
+		payer: Option<AccountId>,
+		placement: PlacementRule,
+	) -> bool {
+		let (id, size, coding) = (content.id, content.spec.size(), content.spec.coding());
 		let label = BoundedVec::default();
-		let call =
-			files::Call::order { id, size: spec.size(), coding: spec.coding(), label, payer: None };
-		self.call(owner, call)
+		self.call(by, files::Call::order { id, size, coding, label, payer, placement })
 	}
 
 	pub fn place(&mut self, owner: &sr25519::Pair, file: FileIndex, by: Placed) -> bool {
+		let Placed { first, miners } = by;
+		let chosen = |miners| files::Placement::Chosen(BoundedVec::truncate_from(miners));
+		self.place_as(owner, file, first, miners.into_iter().map(chosen).collect())
+	}
+
+	pub fn place_as(
+		&mut self,
+		owner: &sr25519::Pair,
+		file: FileIndex,
+		first: u32,
+		placements: Vec<files::Placement>,
+	) -> bool {
 		let before = self.view.claimed_by_holders();
-		let placements = by
-			.miners
-			.into_iter()
-			.map(|miners| files::Placement::Chosen(BoundedVec::truncate_from(miners)))
-			.collect();
 		let placements = BoundedVec::truncate_from(placements);
-		let placed = self.call(owner, files::Call::place { file, first: by.first, placements });
+		let placed = self.call(owner, files::Call::place { file, first, placements });
 		if placed {
 			let now = View::now().claimed_by_holders();
 			self.placed_later.extend(now.difference(&before));
@@ -374,7 +448,7 @@ impl World {
 	fn store(&mut self, content: usize) {
 		let content = &CONTENTS[content];
 		let file = files::NextFile::<Runtime>::get();
-		assert!(self.order(&FILE_OWNERS[0], content));
+		assert!(self.order(&FILE_OWNERS[0], content, None, PlacementRule::Chosen));
 		let miners = (0..u32::from(content.spec.fragments())).map(MinerId).collect();
 		let placed = Placed { first: 0, miners: vec![miners] };
 		assert!(self.place(&FILE_OWNERS[0], file, placed));
@@ -401,9 +475,9 @@ impl World {
 		outcome
 	}
 
-	/// A full set of proofs for what the miner's batch is asked for.
-	pub fn proofs(batch: &restore::Batch) -> Vec<FragmentProof> {
-		let asked = Restore::asked(batch).unwrap_or_default();
+	/// A full set of proofs for what a batch that was declared in block `at` is asked for.
+	pub fn proofs(at: u32, batch: &restore::Batch) -> Vec<FragmentProof> {
+		let asked = Restore::asked(at, batch).unwrap_or_default();
 		asked.into_iter().map(|(fragment, chunk)| proof(fragment, chunk)).collect()
 	}
 

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Planaria developers
+
+//! What happens when nothing is paid for any more.
+
+use crate::*;
+use frame_support::{
+	ensure,
+	pallet_prelude::{DispatchResult, Get, Weight},
+	weights::WeightMeter,
+};
+use pallet_planaria_support::{Clock as _, OnSpaceLapsed as _};
+use planaria_primitives::Tick;
+
+/// How many steps one `tidy` takes at most.
+const TIDY_STEPS: u32 = 16;
+
+/// What remains to be done about a lapsed space.
+enum Next {
+	/// More steps.
+	Continue,
+	/// Nothing: it is gone.
+	Gone,
+}
+
+impl<T: Config> Pallet<T> {
+	/// Has the agenda look at a space behind this tick, and returns when it does. Where it cannot,
+	/// `tidy` is what remains.
+	pub(crate) fn put_down(last: Tick, owner: &T::AccountId) -> Tick {
+		let at = last.saturating_add(1);
+		AgendaOf::<T>::schedule(at, owner.clone()).unwrap_or_else(|_| {
+			log::warn!(target: LOG_TARGET, "the agenda is full at {at}: a space needs a tidy");
+			at
+		})
+	}
+
+	pub(crate) fn do_tidy(owner: &T::AccountId) -> DispatchResult {
+		let space = Spaces::<T>::get(owner).ok_or(Error::<T>::NothingToTidy)?;
+		let phase = space.phase(T::Clock::now(), Parameters::<T>::get().grace);
+		ensure!(phase == Phase::Over, Error::<T>::NothingToTidy);
+		for _ in 0..TIDY_STEPS {
+			if let Next::Gone = Self::step(owner) {
+				break;
+			}
+		}
+		Ok(())
+	}
+
+	/// Each space is in the agenda once: at the end of its time for new files, then at the end of
+	/// what is paid for.
+	pub(crate) fn serve_agenda(meter: &mut WeightMeter) {
+		let now = T::Clock::now();
+		let per_tick = T::WeightInfo::agenda_tick();
+		AgendaOf::<T>::serve(now, meter, per_tick, Self::task_weight(), |owner, meter| {
+			meter.consume(Self::look_weight());
+			// What was put down for an earlier space of this owner is over.
+			let space = Spaces::<T>::get(&owner).filter(|space| space.look <= now);
+			let Some(mut space) = space else { return None };
+			let grace = Parameters::<T>::get().grace;
+			match space.phase(now, grace) {
+				Phase::Open => {
+					space.look = Self::put_down(space.open_until(grace), &owner);
+					Spaces::<T>::insert(&owner, space);
+				},
+				Phase::Grace => {
+					space.look = Self::put_down(space.until, &owner);
+					let until = space.until;
+					Spaces::<T>::insert(&owner, space);
+					Self::deposit_event(Event::GraceBegan { owner, until });
+				},
+				Phase::Over => {
+					while meter.try_consume(Self::step_weight()).is_ok() {
+						if let Next::Gone = Self::step(&owner) {
+							return None;
+						}
+					}
+					// Behind the others that are due.
+					return AgendaOf::<T>::schedule(now.saturating_add(1), owner).err();
+				},
+			}
+			None
+		});
+	}
+
+	/// Begins the removal of one file of a lapsed space, or removes the space.
+	fn step(owner: &T::AccountId) -> Next {
+		let Some(space) = Spaces::<T>::get(owner) else { return Next::Gone };
+		if space.removed.is_none() {
+			Self::deposit_event(Event::Lapsed { owner: owner.clone() });
+		}
+		match T::OnSpaceLapsed::on_space_lapsed(owner.clone(), space.removed) {
+			Some(lapsed) => {
+				Self::change(owner, |space| {
+					space.reserved = impls::subtract(space.reserved, lapsed.reserved);
+					space.used = impls::subtract(space.used, lapsed.used);
+					space.removed = Some(lapsed.file);
+				});
+				Next::Continue
+			},
+			None => {
+				if space.occupied() > 0 {
+					log::error!(target: LOG_TARGET, "a lapsed space without files is not empty");
+				}
+				Self::remove(owner, space);
+				Next::Gone
+			},
+		}
+	}
+
+	/// A space that is looked at, and put down again.
+	pub(crate) fn look_weight() -> Weight {
+		T::WeightInfo::agenda_task()
+			.saturating_add(AgendaOf::<T>::schedule_weight(T::DbWeight::get()))
+	}
+
+	/// The removal of one file, or of the space.
+	pub(crate) fn step_weight() -> Weight {
+		T::WeightInfo::step().saturating_add(T::OnSpaceLapsed::weight()).max(T::WeightInfo::close())
+	}
+
+	/// With so much, whatever is due about a space gets on.
+	pub(crate) fn task_weight() -> Weight {
+		Self::look_weight().saturating_add(Self::step_weight())
+	}
+
+	pub(crate) fn tidy_weight() -> Weight {
+		T::WeightInfo::agenda_task()
+			.saturating_add(Self::step_weight().saturating_mul(TIDY_STEPS.into()))
+	}
+}
