@@ -28,8 +28,11 @@ pub use memory::Memory;
 use alloc::vec::Vec;
 use planaria_primitives::{
 	FragmentId, FragmentName, FragmentProof, MinerId, SegmentId, Tick,
-	mailbox::{Chore, Done, Healed, Job, JobKind, MAX_LISTED, ProofItem, Wanted},
+	mailbox::{
+		Chore, Done, Healed, Job, JobKind, MAX_LISTED, PROOF_PAGES, ProofItem, Proofs, Wanted,
+	},
 };
+use planner::THIN_SPARE;
 
 /// After how many blocks without an effect a submission is repeated: two blocks from job to
 /// inclusion, one for a session's rotation, and some for a fork.
@@ -38,8 +41,15 @@ pub const RESUBMIT: u32 = 6;
 /// How many restore orders one submission names at most.
 pub const MAX_BATCH: usize = 64;
 
-/// How many proofs one report carries at most: 24 of the longest stay below 64 KiB.
+/// How many batches may be declared and not reported at once.
+pub const MAX_BATCHES: usize = 4;
+
+/// How many proofs one report, and how many one answer carries at most: 24 of the longest stay below
+/// 64 KiB.
 pub const MAX_PROOFS: usize = 24;
+
+/// How many proofs the engine can hand over at a time.
+const MAX_PROVEN: usize = PROOF_PAGES as usize * Proofs::PER_PAGE;
 
 /// The miner this worker acts for, as the chain sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +60,8 @@ pub struct Me {
 	pub takes_data: bool,
 	/// How many more restore orders it may claim.
 	pub claims_left: u32,
+	/// For how many ticks a claim is good.
+	pub claim_period: Tick,
 	/// How many miners there are.
 	pub miners: u32,
 	/// When a duty was last accepted from it.
@@ -71,11 +83,6 @@ pub struct FragmentView {
 	pub alive: bool,
 	/// Whether this miner holds another fragment of the segment: it cannot hold this one too.
 	pub holds_sibling: bool,
-	/// Whether this miner may claim its order, or open one for it, as far as the order, the
-	/// segment, its holder and the brake go.
-	pub takeable: bool,
-	/// How many more fragments of its segment may go missing.
-	pub spare: i16,
 	/// Its restore order.
 	pub order: Option<OrderView>,
 }
@@ -101,9 +108,22 @@ pub enum OrderView {
 /// A batch this miner declared ready.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BatchView {
+	/// The block it was declared in.
+	pub at: u32,
 	/// The fragments and chunks that the report must prove, in the report's order; `None` until
-	/// the next block's beacon is known.
+	/// its seed is known.
 	pub asked: Option<Vec<(FragmentId, u32)>>,
+}
+
+/// A challenge of this miner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChallengeView {
+	/// The fragment.
+	pub fragment: FragmentId,
+	/// The chunk that is asked for.
+	pub chunk: u32,
+	/// The last tick it can be answered at.
+	pub deadline: Tick,
 }
 
 /// The chain after one block.
@@ -116,10 +136,17 @@ pub trait ChainView {
 	fn me(&self) -> Option<Me>;
 	/// A fragment.
 	fn fragment(&self, id: FragmentId) -> Option<FragmentView>;
+	/// Whether this miner may claim the fragment's order, or open one for it, as far as the order,
+	/// the segment, its holder and the brake go.
+	fn is_takeable(&self, id: FragmentId) -> bool;
+	/// How many more fragments of the fragment's segment may go missing.
+	fn spare(&self, id: FragmentId) -> i16;
 	/// The restore orders this miner has claimed, at most [`MAX_LISTED`].
 	fn claims(&self) -> Vec<FragmentId>;
-	/// The batch this miner declared ready, while it can still be reported.
-	fn batch(&self) -> Option<BatchView>;
+	/// The batches this miner declared ready and can still report, the oldest first.
+	fn batches(&self) -> Vec<BatchView>;
+	/// The challenges of this miner that can still be answered, at most [`MAX_LISTED`].
+	fn challenges(&self) -> Vec<ChallengeView>;
 	/// Whether the chore would have an effect now.
 	fn is_due(&self, chore: &Chore) -> bool;
 	/// How many transactions the hot key's account has signed.
@@ -135,8 +162,10 @@ pub enum Submit {
 	Alive,
 	/// The duty to declare restored fragments ready.
 	Ready(Vec<FragmentId>),
-	/// The duty to prove the batch, in the order the chain asked.
-	Report(Vec<FragmentProof>),
+	/// The duty to prove the batch that was declared in this block, in the order the chain asked.
+	Report(u32, Vec<FragmentProof>),
+	/// The duty to answer challenges.
+	Answer(Vec<(FragmentId, FragmentProof)>),
 	/// Signed: open orders, for this miner's own broken fragments or for a target's.
 	Open(Vec<FragmentId>),
 	/// Signed: claim unclaimed orders.
@@ -162,7 +191,10 @@ pub enum Submit {
 impl Submit {
 	/// Whether it is a fee-less duty; if not, it is signed by the hot key's account.
 	pub const fn is_duty(&self) -> bool {
-		matches!(self, Self::Confirm(_) | Self::Alive | Self::Ready(_) | Self::Report(_))
+		matches!(
+			self,
+			Self::Confirm(_) | Self::Alive | Self::Ready(_) | Self::Report(..) | Self::Answer(_)
+		)
 	}
 }
 
@@ -188,12 +220,13 @@ pub fn step(chain: &impl ChainView, done: &Done, proofs: &[ProofItem], memory: M
 	run.memory.forget_before(run.height);
 
 	let claims = run.claims();
-	// A batch of which nothing is left to prove is as good as none: a new one replaces it.
-	let batch = chain.batch().filter(|batch| batch.asked.as_ref().is_none_or(|a| !a.is_empty()));
-	let jobs = run.jobs(&claims, batch.as_ref());
+	let batches = chain.batches();
+	let challenges = run.challenges();
+	let jobs = run.jobs(&claims, &batches, &challenges);
 
-	run.report(batch.as_ref(), proofs);
-	run.ready(&claims, batch.as_ref(), done);
+	run.report(&batches, proofs);
+	run.answer(&challenges, proofs);
+	run.ready(&claims, &batches, done);
 	run.confirm(done);
 	run.alive();
 	run.signed(&claims, done);
@@ -227,7 +260,8 @@ struct Run<'a, C> {
 }
 
 impl<C: ChainView> Run<'_, C> {
-	/// The claims that can still be reported, the earliest deadline first.
+	/// The claims that can still be reported, the earliest deadline first, and of those with the same
+	/// one holder by holder.
 	fn claims(&self) -> Vec<Claim> {
 		let mut claims: Vec<_> = self
 			.chain
@@ -243,16 +277,37 @@ impl<C: ChainView> Run<'_, C> {
 				}
 			})
 			.collect();
-		claims.sort_by_key(|claim| (claim.deadline, claim.fragment));
+		claims.sort_by_key(|claim| (claim.deadline, claim.view.holder, claim.fragment));
 		claims
 	}
 
-	/// Proofs first: they are what a deadline is closest for.
-	fn jobs(&self, claims: &[Claim], batch: Option<&BatchView>) -> Vec<Job> {
-		let asked = batch.and_then(|batch| batch.asked.as_deref()).unwrap_or_default();
-		let prove = asked.iter().take(MAX_PROOFS).filter_map(|(fragment, chunk)| {
-			let name = self.chain.fragment(*fragment)?.name;
-			Some(JobKind::Prove { fragment: *fragment, name, chunk: *chunk })
+	/// What can be answered, the earliest deadline first.
+	fn challenges(&self) -> Vec<ChallengeView> {
+		let mut challenges = self.chain.challenges();
+		challenges.sort_by_key(|challenge| (challenge.deadline, challenge.fragment));
+		challenges
+	}
+
+	/// Proofs first, those of batches before all, because nobody else can restore those meanwhile:
+	/// of as many as one report carries, then what is left in the mailbox.
+	fn jobs(
+		&self,
+		claims: &[Claim],
+		batches: &[BatchView],
+		challenges: &[ChallengeView],
+	) -> Vec<Job> {
+		let asked = batches.iter().filter_map(|batch| batch.asked.as_deref());
+		let mut room = MAX_PROOFS;
+		let asked = asked.take_while(|asked| {
+			let fits = asked.len() <= room;
+			room = room.saturating_sub(asked.len());
+			fits
+		});
+		let challenged = challenges.iter().map(|challenge| (challenge.fragment, challenge.chunk));
+		let asked = asked.flatten().copied().chain(challenged).take(MAX_PROVEN);
+		let prove = asked.filter_map(|(fragment, chunk)| {
+			let name = self.chain.fragment(fragment)?.name;
+			Some(JobKind::Prove { fragment, name, chunk })
 		});
 		// What is to be given back need not be restored.
 		let restore = claims.iter().filter(|claim| !claim.is_in_vain());
@@ -264,46 +319,89 @@ impl<C: ChainView> Run<'_, C> {
 		prove.chain(restore).map(Into::into).collect()
 	}
 
-	/// Reports once every proof that is asked for is there.
-	fn report(&mut self, batch: Option<&BatchView>, proofs: &[ProofItem]) {
-		let Some(asked) = batch.and_then(|batch| batch.asked.as_deref()) else { return };
-		let proofs: Option<Vec<_>> = asked
-			.iter()
-			.map(|(fragment, chunk)| {
-				proofs
-					.iter()
-					.find(|item| item.fragment == *fragment && item.chunk == *chunk)
-					.map(|item| item.proof.clone())
-			})
-			.collect();
-		let Some(proofs) = proofs.filter(|proofs| proofs.len() <= MAX_PROOFS) else { return };
-		if self.memory.may_report(asked, self.height) {
-			self.submit.push(Submit::Report(proofs));
+	/// Reports a batch once every proof that is asked for is there; one in a step, because two
+	/// duties of a kind cannot have one anchor.
+	fn report(&mut self, batches: &[BatchView], proofs: &[ProofItem]) {
+		for BatchView { at, asked } in batches {
+			let Some(asked) = asked.as_deref().filter(|asked| asked.len() <= MAX_PROOFS) else {
+				continue;
+			};
+			let found: Option<Vec<_>> = asked
+				.iter()
+				.map(|(fragment, chunk)| {
+					proofs
+						.iter()
+						.find(|item| item.fragment == *fragment && item.chunk == *chunk)
+						.map(|item| item.proof.clone())
+				})
+				.collect();
+			if let Some(found) = found
+				&& self.memory.may_report(*at, asked, self.height)
+			{
+				self.submit.push(Submit::Report(*at, found));
+				return;
+			}
 		}
 	}
 
-	/// Declares ready what is restored, unless a batch is under way.
+	/// Answers the challenges whose proofs are there.
+	fn answer(&mut self, challenges: &[ChallengeView], proofs: &[ProofItem]) {
+		let mut answers = Vec::new();
+		for ChallengeView { fragment, chunk, .. } in challenges {
+			let made =
+				proofs.iter().find(|item| item.fragment == *fragment && item.chunk == *chunk);
+			let Some(item) = made.filter(|_| answers.len() < MAX_PROOFS) else { continue };
+			if self.memory.may_answer(*fragment, *chunk, self.height) {
+				answers.push((*fragment, item.proof.clone()));
+			}
+		}
+		if !answers.is_empty() {
+			self.submit.push(Submit::Answer(answers));
+		}
+	}
+
+	/// Declares ready what is restored, in batches as large as they can be, because a small one takes
+	/// as many proofs. One that is not full waits while another is under way, and for what is still to
+	/// be restored: for an eighth of the claim period, and not if one of its segments is thin.
 	///
 	/// The chain proves every fragment of a segment with a spare of at most 1, so no more of those
 	/// go into one batch than one report can carry.
-	fn ready(&mut self, claims: &[Claim], batch: Option<&BatchView>, done: &Done) {
-		if batch.is_some() {
-			self.memory.ready_is_in();
+	fn ready(&mut self, claims: &[Claim], batches: &[BatchView], done: &Done) {
+		if let Some(last) = batches.last() {
+			self.memory.ready_is_in(last.at);
+		}
+		if batches.len() >= MAX_BATCHES {
 			return;
 		}
-		let mut thin = 0;
-		let ready: Vec<_> = claims
+		// The seed of the batch that they are part of is forgotten: it has to go first.
+		let stuck = batches.is_empty() && claims.iter().any(|claim| claim.ready);
+		if stuck {
+			if self.memory.may_ready(self.height) {
+				self.submit.push(Submit::Ready(Vec::new()));
+			}
+			return;
+		}
+		let (restored, left): (Vec<&Claim>, Vec<&Claim>) = claims
 			.iter()
 			.filter(|claim| !claim.ready && !claim.is_in_vain())
-			.filter(|claim| done.restored.contains(&claim.fragment))
+			.partition(|claim| done.restored.contains(&claim.fragment));
+		let Some(first) = restored.first() else { return };
+		let patience = self.me.claim_period - self.me.claim_period / 8;
+		let is_late = first.deadline.saturating_sub(self.chain.now()) <= patience;
+		let mut thin = 0;
+		let ready: Vec<_> = restored
+			.iter()
 			.filter(|claim| {
-				thin += usize::from(claim.view.spare <= 1);
-				claim.view.spare > 1 || thin <= MAX_PROOFS - SAMPLE
+				let is_thin = self.chain.spare(claim.fragment) <= THIN_SPARE;
+				thin += usize::from(is_thin);
+				!is_thin || thin <= MAX_PROOFS - SAMPLE
 			})
 			.map(|claim| claim.fragment)
 			.take(MAX_BATCH)
 			.collect();
-		if !ready.is_empty() && self.memory.may_ready(self.height) {
+		let is_full = ready.len() == MAX_BATCH || thin > MAX_PROOFS - SAMPLE;
+		let is_time = batches.is_empty() && (left.is_empty() || is_late || thin > 0);
+		if (is_full || is_time) && self.memory.may_ready(self.height) {
 			self.submit.push(Submit::Ready(ready));
 		}
 	}
@@ -356,7 +454,7 @@ impl<C: ChainView> Run<'_, C> {
 	}
 
 	fn open_own(&self, done: &Done) -> Option<Submit> {
-		let own = |view: FragmentView| {
+		let own = |_, view: FragmentView| {
 			view.alive
 				&& view.confirmed
 				&& view.order.is_none()
@@ -381,12 +479,14 @@ impl<C: ChainView> Run<'_, C> {
 			return None;
 		}
 		let room = usize::try_from(self.me.claims_left).unwrap_or(MAX_BATCH).min(MAX_BATCH);
-		let takeable = |view: &FragmentView| view.alive && view.takeable;
-		let unclaimed =
-			|view: FragmentView| takeable(&view) && view.order == Some(OrderView::Unclaimed);
-		let unopened = |view: FragmentView| takeable(&view) && view.order.is_none();
-		some(Submit::Claim, self.select(&done.found, room, unclaimed))
-			.or_else(|| some(Submit::Open, self.select(&done.found, room, unopened)))
+		let select = |order: Option<OrderView>| {
+			let found = |id, view: FragmentView| {
+				view.alive && view.order == order && self.chain.is_takeable(id)
+			};
+			self.select(&done.found, room, found)
+		};
+		some(Submit::Claim, select(Some(OrderView::Unclaimed)))
+			.or_else(|| some(Submit::Open, select(None)))
 	}
 
 	/// A chore of a kind, if one is due and this miner's turn has come.
@@ -421,7 +521,7 @@ impl<C: ChainView> Run<'_, C> {
 		&self,
 		listed: &[FragmentId],
 		limit: usize,
-		wanted: impl Fn(FragmentView) -> bool,
+		wanted: impl Fn(FragmentId, FragmentView) -> bool,
 	) -> Vec<FragmentId> {
 		let mut selected: Vec<FragmentId> = Vec::new();
 		for id in listed {
@@ -429,7 +529,7 @@ impl<C: ChainView> Run<'_, C> {
 				break;
 			}
 			if selected.iter().all(|other| other.segment != id.segment)
-				&& self.chain.fragment(*id).is_some_and(&wanted)
+				&& self.chain.fragment(*id).is_some_and(|view| wanted(*id, view))
 			{
 				selected.push(*id);
 			}

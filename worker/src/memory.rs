@@ -16,8 +16,10 @@ use planaria_primitives::FragmentId;
 pub struct Memory {
 	/// Fragments whose confirmation was submitted, and when.
 	confirmed: Vec<(FragmentId, u32)>,
-	/// The last report: the first of what was asked for, and when.
-	report: Option<(FragmentId, u32, u32)>,
+	/// Challenges, by fragment and chunk, whose answer was submitted, and when.
+	answered: Vec<(FragmentId, u32, u32)>,
+	/// The last reports: the block of the batch, the first of what was asked for, and when.
+	reports: Vec<(u32, Option<(FragmentId, u32)>, u32)>,
 	ready: Option<u32>,
 	alive: Option<u32>,
 	/// The nonce of the last signed transaction, and when.
@@ -28,7 +30,8 @@ impl Memory {
 	/// Forgets what is old enough to be submitted again.
 	pub(crate) fn forget_before(&mut self, height: u32) {
 		self.confirmed.retain(|(_, at)| is_recent(*at, height));
-		self.report = self.report.filter(|(_, _, at)| is_recent(*at, height));
+		self.answered.retain(|(.., at)| is_recent(*at, height));
+		self.reports.retain(|(.., at)| is_recent(*at, height));
 		self.signed = self.signed.filter(|(_, at)| is_recent(*at, height));
 		for at in [&mut self.ready, &mut self.alive] {
 			*at = at.filter(|at| is_recent(*at, height));
@@ -43,12 +46,25 @@ impl Memory {
 		may
 	}
 
-	/// A report for another batch or seed may follow at once.
-	pub(crate) fn may_report(&mut self, asked: &[(FragmentId, u32)], height: u32) -> bool {
-		let Some((fragment, chunk)) = asked.first() else { return true };
-		let may = self.report.is_none_or(|(f, c, _)| (f, c) != (*fragment, *chunk));
+	pub(crate) fn may_answer(&mut self, fragment: FragmentId, chunk: u32, height: u32) -> bool {
+		let may = self.answered.iter().all(|(f, c, _)| (*f, *c) != (fragment, chunk));
 		if may {
-			self.report = Some((*fragment, *chunk, height));
+			self.answered.push((fragment, chunk, height));
+		}
+		may
+	}
+
+	/// A report for another batch or seed may follow at once.
+	pub(crate) fn may_report(
+		&mut self,
+		batch: u32,
+		asked: &[(FragmentId, u32)],
+		height: u32,
+	) -> bool {
+		let first = asked.first().copied();
+		let may = self.reports.iter().all(|(b, f, _)| (*b, *f) != (batch, first));
+		if may {
+			self.reports.push((batch, first, height));
 		}
 		may
 	}
@@ -57,9 +73,9 @@ impl Memory {
 		once(&mut self.ready, height)
 	}
 
-	/// What was declared ready is included: the next batch may follow as soon as this one is over.
-	pub(crate) fn ready_is_in(&mut self) {
-		self.ready = None;
+	/// What was declared ready in block `at` is included: the next batch may follow.
+	pub(crate) fn ready_is_in(&mut self, at: u32) {
+		self.ready = self.ready.filter(|submitted| *submitted >= at);
 	}
 
 	pub(crate) fn may_say_alive(&mut self, height: u32) -> bool {

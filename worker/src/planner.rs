@@ -5,8 +5,10 @@
 //!
 //! Every miner plans for itself, from the same chain. So that they neither leave the scarcest
 //! segments to each other nor race for the same fragments, the order is that of need first
-//! (spare, then age) and random among equals. What an absent or expelled miner held is left alone
-//! while its segments have fragments to spare: one decode later restores all that is missing.
+//! (spare, then age), and among equals that of their holders and then of chance. Each miner takes
+//! the holders in an order of its own, because a call is the cheaper for the chain the fewer
+//! holders the fragments in it have. What an absent or expelled miner held is left alone while its
+//! segments have fragments to spare: one decode later restores all that is missing.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 use planaria_primitives::{
@@ -16,6 +18,9 @@ use planaria_primitives::{
 
 /// Ages within so many ticks are equal.
 const AGE: Tick = 64;
+
+/// A segment that can spare no more fragments than this is thin.
+pub const THIN_SPARE: i16 = 1;
 
 /// How a fragment would be had.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -31,6 +36,8 @@ pub enum Way {
 pub struct Candidate {
 	/// The fragment.
 	pub fragment: FragmentId,
+	/// Whom it is assigned to.
+	pub holder: Option<MinerId>,
 	/// Its length in bytes.
 	pub len: u32,
 	/// How many fragments restore its segment.
@@ -137,11 +144,13 @@ pub fn keep_best(candidates: &mut Vec<Candidate>, count: usize, seed: u64) {
 }
 
 /// The scarcest first. Among these copies before rebuilding, and rebuilding where others do so
-/// already before anything new: one decode serves all that is missing of a segment.
+/// already before anything new: one decode serves all that is missing of a segment. Equals are taken
+/// holder by holder.
 fn rank(candidate: &Candidate, seed: u64) -> impl Ord + use<> {
-	let Candidate { disputed, spare, way, under_way, since, fragment, .. } = *candidate;
+	let Candidate { disputed, spare, way, under_way, since, holder, fragment, .. } = *candidate;
 	let new = way == Way::Rebuild && !under_way;
-	(disputed, spare, way, new, since / AGE, mix(seed, fragment), fragment)
+	let place = splitmix(seed ^ u64::from(holder.unwrap_or(MinerId::NOBODY).0));
+	(disputed, spare, way, new, since / AGE, place, mix(seed, fragment), fragment)
 }
 
 /// How many orders a miner tries to claim at once, by how its last attempts went: half as many
@@ -214,12 +223,14 @@ mod tests {
 	use super::*;
 	use alloc::{vec, vec::Vec};
 	use planaria_primitives::SegmentId;
+	use proptest::prelude::*;
 
 	const PLENTY: Budget = Budget { claims: 100, bytes: u64::MAX, idle: false };
 
 	fn candidate(segment: u64, index: u8, spare: i16, way: Way) -> Candidate {
 		Candidate {
 			fragment: FragmentId { segment: SegmentId(segment), index },
+			holder: Some(MinerId(7)),
 			len: 100,
 			data: 4,
 			parity: 8,
@@ -260,6 +271,86 @@ mod tests {
 			(0..8).map(|seed| plan(candidates.clone(), PLENTY, seed)).collect();
 		assert_eq!(plans.len(), 8);
 		assert!(plans.iter().all(|plan| plan[0] == old.fragment && plan.len() == 41));
+	}
+
+	/// Of these segments this fragment each, which this miner held.
+	fn held(holder: u32, index: u8, segments: core::ops::Range<u64>) -> Vec<Candidate> {
+		let holder = Some(MinerId(holder));
+		let of = |n| Candidate { holder, ..candidate(n, index, 1, Way::Rebuild) };
+		segments.map(of).collect()
+	}
+
+	fn holder_in(candidates: &[Candidate], fragment: FragmentId) -> Option<MinerId> {
+		candidates.iter().find(|candidate| candidate.fragment == fragment)?.holder
+	}
+
+	#[test]
+	fn equals_are_taken_holder_by_holder_and_each_miner_begins_with_another() {
+		let of = |n: u32| held(n, 0, u64::from(n) * 100..u64::from(n) * 100 + 16);
+		let candidates: Vec<_> = (0..8).flat_map(of).collect();
+		let mut first = BTreeSet::new();
+		for miner in 0..64 {
+			let plan = plan(candidates.clone(), PLENTY, seed(MinerId(miner), 0));
+			let mut holders: Vec<_> = plan.iter().map(|f| holder_in(&candidates, *f)).collect();
+			first.insert(holders[0]);
+			holders.dedup();
+			assert_eq!((plan.len(), holders.len()), (100, 7));
+		}
+		assert_eq!(first.len(), 8);
+	}
+
+	#[test]
+	fn of_a_segment_with_several_the_one_of_the_first_holder_is_taken() {
+		let candidates: Vec<_> = (0..4).flat_map(|n| held(u32::from(n), n, 0..50)).collect();
+		for seed in 0..8 {
+			let plan = plan(candidates.clone(), PLENTY, seed);
+			let holders: BTreeSet<_> = plan.iter().map(|f| holder_in(&candidates, *f)).collect();
+			assert_eq!((plan.len(), holders.len()), (50, 1));
+		}
+	}
+
+	fn any_candidate() -> impl Strategy<Value = Candidate> {
+		let what = (0..40u64, 0..12u8, 0..6u32, -1..3i16, 0..2 * AGE);
+		(what, any::<[bool; 3]>()).prop_map(
+			|((segment, index, holder, spare, since), [copied, under_way, disputed])| {
+				let way = if copied { Way::Copy } else { Way::Rebuild };
+				let holder = Some(MinerId(holder));
+				let known = candidate(segment, index, spare, way);
+				Candidate { holder, since, under_way, disputed, ..known }
+			},
+		)
+	}
+
+	proptest! {
+		#[test]
+		fn need_comes_before_the_holder_and_nothing_is_taken_twice(
+			candidates in prop::collection::btree_map((0..40u64, 0..12u8), any_candidate(), 0..200),
+			claims in 0..50usize,
+			seed: u64,
+		) {
+			let candidates: Vec<_> = candidates
+				.into_iter()
+				.map(|((segment, index), known)| {
+					Candidate { fragment: FragmentId { segment: SegmentId(segment), index }, ..known }
+				})
+				.collect();
+			let find = |fragment| candidates.iter().find(|known| known.fragment == fragment);
+			let need = |known: &Candidate| {
+				let new = known.way == Way::Rebuild && !known.under_way;
+				(known.disputed, known.spare, known.way, new, known.since / AGE)
+			};
+			let plan = plan(candidates.clone(), Budget { claims, ..PLENTY }, seed);
+			let planned: Vec<&Candidate> = plan.iter().filter_map(|id| find(*id)).collect();
+			let segments: BTreeSet<_> = plan.iter().map(|id| id.segment).collect();
+			let all: BTreeSet<_> = candidates.iter().map(|known| known.fragment.segment).collect();
+			prop_assert_eq!((planned.len(), segments.len()), (plan.len(), plan.len()));
+			prop_assert_eq!(plan.len(), claims.min(all.len()));
+			prop_assert!(planned.iter().map(|known| need(known)).is_sorted());
+			// Who held it comes once among those of the same need.
+			let mut runs: Vec<_> = planned.iter().map(|known| (need(known), known.holder)).collect();
+			runs.dedup();
+			prop_assert_eq!(runs.iter().collect::<BTreeSet<_>>().len(), runs.len());
+		}
 	}
 
 	#[test]

@@ -2,7 +2,11 @@
 // SPDX-FileCopyrightText: The Planaria developers
 
 use super::*;
-use alloc::{collections::BTreeMap, vec};
+use alloc::{
+	collections::{BTreeMap, BTreeSet},
+	vec,
+};
+use core::ops::{Deref, DerefMut};
 use planaria_primitives::{FileId, FileIndex, SegmentId};
 use proptest::prelude::*;
 
@@ -15,9 +19,32 @@ struct Chain {
 	now: Tick,
 	nonce: u32,
 	me: Option<Me>,
-	fragments: BTreeMap<FragmentId, FragmentView>,
-	batch: Option<BatchView>,
+	fragments: BTreeMap<FragmentId, Fragment>,
+	batches: Vec<BatchView>,
+	challenges: Vec<ChallengeView>,
 	due: Vec<Chore>,
+}
+
+/// A fragment, with what the worker asks for apart.
+#[derive(Clone, Copy, Debug)]
+struct Fragment {
+	view: FragmentView,
+	takeable: bool,
+	spare: i16,
+}
+
+impl Deref for Fragment {
+	type Target = FragmentView;
+
+	fn deref(&self) -> &FragmentView {
+		&self.view
+	}
+}
+
+impl DerefMut for Fragment {
+	fn deref_mut(&mut self) -> &mut FragmentView {
+		&mut self.view
+	}
 }
 
 impl Chain {
@@ -26,6 +53,7 @@ impl Chain {
 			miner: ME,
 			takes_data: true,
 			claims_left: 10,
+			claim_period: 80,
 			miners: 1,
 			last_seen: 95,
 			alive_every: 30,
@@ -36,13 +64,14 @@ impl Chain {
 			nonce: 3,
 			me: Some(me),
 			fragments: BTreeMap::new(),
-			batch: None,
+			batches: Vec::new(),
+			challenges: Vec::new(),
 			due: Vec::new(),
 		}
 	}
 
-	fn with(mut self, segment: u64, change: impl FnOnce(&mut FragmentView)) -> Self {
-		let mut view = FragmentView {
+	fn with(mut self, segment: u64, change: impl FnOnce(&mut Fragment)) -> Self {
+		let view = FragmentView {
 			name: FragmentName {
 				file_id: FileId([1; 32]),
 				file: FileIndex(1),
@@ -53,12 +82,11 @@ impl Chain {
 			confirmed: true,
 			alive: true,
 			holds_sibling: false,
-			takeable: true,
-			spare: 8,
 			order: None,
 		};
-		change(&mut view);
-		self.fragments.insert(id(segment), view);
+		let mut fragment = Fragment { view, takeable: true, spare: 8 };
+		change(&mut fragment);
+		self.fragments.insert(id(segment), fragment);
 		self
 	}
 
@@ -80,15 +108,24 @@ impl ChainView for Chain {
 		self.me
 	}
 	fn fragment(&self, id: FragmentId) -> Option<FragmentView> {
-		self.fragments.get(&id).copied()
+		self.fragments.get(&id).map(|fragment| fragment.view)
+	}
+	fn is_takeable(&self, id: FragmentId) -> bool {
+		self.fragments.get(&id).is_some_and(|fragment| fragment.takeable)
+	}
+	fn spare(&self, id: FragmentId) -> i16 {
+		self.fragments.get(&id).map_or(i16::MIN, |fragment| fragment.spare)
 	}
 	fn claims(&self) -> Vec<FragmentId> {
 		let claimed =
-			|view: &FragmentView| matches!(view.order, Some(OrderView::Claimed { by: ME, .. }));
+			|view: &Fragment| matches!(view.order, Some(OrderView::Claimed { by: ME, .. }));
 		self.fragments.iter().filter(|(_, view)| claimed(view)).map(|(id, _)| *id).collect()
 	}
-	fn batch(&self) -> Option<BatchView> {
-		self.batch.clone()
+	fn batches(&self) -> Vec<BatchView> {
+		self.batches.clone()
+	}
+	fn challenges(&self) -> Vec<ChallengeView> {
+		self.challenges.clone()
 	}
 	fn is_due(&self, chore: &Chore) -> bool {
 		self.due.contains(chore)
@@ -166,16 +203,16 @@ fn claims_become_jobs_by_deadline_and_expired_or_dead_ones_do_not() {
 
 #[test]
 fn ready_names_what_is_restored_and_fits_a_report() {
-	let mut chain = Chain::new().claimed(1, 300).claimed(2, 200);
+	let mut chain = Chain::new().claimed(1, 170).claimed(2, 160);
 	let done = Done { restored: vec![id(1), id(5)], ..Done::default() };
 	let first = step(&chain, &done, &[], Memory::default());
 	assert_eq!(first.submit, [Submit::Ready(vec![id(1)])]);
 	assert_eq!(step(&chain, &done, &[], first.memory.clone()).submit, []);
 	// Once the batch is over, the next one need not wait.
-	chain.batch = Some(BatchView { asked: None });
+	chain.batches = vec![BatchView { at: chain.height + 1, asked: None }];
 	let second = step(&chain, &done, &[], first.memory);
 	assert_eq!(second.submit, []);
-	chain.batch = None;
+	chain.batches.clear();
 	assert_eq!(step(&chain, &done, &[], second.memory).submit, [Submit::Ready(vec![id(1)])]);
 
 	let mut chain = Chain::new();
@@ -194,10 +231,108 @@ fn ready_names_what_is_restored_and_fits_a_report() {
 }
 
 #[test]
+fn a_batch_waits_for_what_is_still_to_be_restored_but_not_for_long() {
+	let done = Done { restored: vec![id(1)], ..Done::default() };
+	let ready = [Submit::Ready(vec![id(1)])];
+	// Claimed an eighth of the period ago, or a tick less.
+	let since = |deadline| Chain::new().claimed(1, deadline).claimed(2, deadline);
+	assert_eq!(submitted(&since(170), &done), ready);
+	assert_eq!(submitted(&since(171), &done), []);
+	let mut thin = since(171);
+	thin.fragments.get_mut(&id(1)).expect("there").spare = planner::THIN_SPARE;
+	assert_eq!(submitted(&thin, &done), ready);
+	// What will never be reported is not waited for.
+	for change in
+		[|it: &mut Fragment| it.holds_sibling = true, |it: &mut Fragment| it.alive = false]
+	{
+		let mut chain = since(171);
+		change(chain.fragments.get_mut(&id(2)).expect("there"));
+		assert_eq!(submitted(&chain, &done)[..1], ready);
+	}
+	let all = Done { restored: vec![id(1), id(2)], ..Done::default() };
+	assert_eq!(submitted(&since(171), &all), [Submit::Ready(vec![id(1), id(2)])]);
+}
+
+#[test]
+fn a_batch_has_the_oldest_claims_holder_by_holder() {
+	let mut chain = Chain::new();
+	for segment in 0..100 {
+		chain = chain.claimed(segment, 200);
+		let holder = MinerId(100 + u32::try_from(segment % 4).expect("small"));
+		chain.fragments.get_mut(&id(segment)).expect("there").holder = Some(holder);
+	}
+	chain = chain.claimed(100, 199);
+	let done = Done { restored: (0..101).map(id).collect(), ..Done::default() };
+	match &submitted(&chain, &done)[..] {
+		[Submit::Ready(batch)] => {
+			assert_eq!((batch.len(), batch[0]), (MAX_BATCH, id(100)));
+			let holders = batch[1..].iter().map(|id| chain.fragments[id].holder);
+			assert!(holders.clone().is_sorted());
+			assert_eq!(holders.collect::<BTreeSet<_>>().len(), 3);
+		},
+		other => panic!("{other:?}"),
+	}
+}
+
+#[test]
+fn while_a_batch_is_under_way_only_full_ones_follow_and_no_more_than_may_be() {
+	let count = u64::try_from(MAX_BATCH).expect("small");
+	let mut chain = Chain::new();
+	for segment in 0..count {
+		chain = chain.claimed(segment, 300);
+	}
+	let restored = |count: u64| Done { restored: (0..count).map(id).collect(), ..Done::default() };
+	let is_ready = |chain: &Chain, done: &Done| {
+		let submitted = submitted(chain, done);
+		matches!(&submitted[..], [Submit::Ready(batch)] if batch.len() as u64 == count)
+	};
+	let batch = |at| BatchView { at, asked: None };
+	chain.batches = vec![batch(47)];
+	assert_eq!(submitted(&chain, &restored(count - 1)), []);
+	assert!(is_ready(&chain, &restored(count)));
+	chain.batches = vec![batch(45), batch(46), batch(47)];
+	assert!(is_ready(&chain, &restored(count)));
+	chain.batches.push(batch(48));
+	assert_eq!(submitted(&chain, &restored(count)), []);
+	// What is in a batch whose seed is forgotten could never be declared again.
+	chain.batches.clear();
+	for view in chain.fragments.values_mut() {
+		view.order = Some(OrderView::Claimed { by: ME, deadline: 300, ready: true });
+	}
+	assert_eq!(submitted(&chain, &restored(count)), [Submit::Ready(vec![])]);
+}
+
+#[test]
+fn batches_are_proven_ahead_and_reported_one_by_one() {
+	let asked = |first: u64| Some((first..first + 10).map(|segment| (id(segment), 5)).collect());
+	let mut chain = Chain::new();
+	for segment in 0..40 {
+		chain = chain.claimed(segment, 300);
+	}
+	let view = |at, asked| BatchView { at, asked };
+	chain.batches = vec![view(45, asked(0)), view(46, asked(10)), view(47, asked(20))];
+	chain.batches.push(view(49, None));
+	let proof =
+		|segment: u64| ProofItem { fragment: id(segment), chunk: 5, proof: FragmentProof(vec![]) };
+	let first = step(&chain, &Done::default(), &[], Memory::default());
+	let jobs = first.wanted.expect("a miner").jobs;
+	let proofs = jobs.iter().filter(|job| matches!(job, Job::Known(JobKind::Prove { .. })));
+	// Three times ten would be more than the mailbox takes.
+	assert_eq!(proofs.count(), 20);
+	let proofs: Vec<_> = (5..20).map(proof).collect();
+	let reported = step(&chain, &Done::default(), &proofs, first.memory);
+	assert!(matches!(&reported.submit[..], [Submit::Report(46, proofs)] if proofs.len() == 10));
+	let proofs: Vec<_> = (0..20).map(proof).collect();
+	let reported = step(&chain, &Done::default(), &proofs, reported.memory);
+	assert!(matches!(&reported.submit[..], [Submit::Report(45, _)]));
+	assert_eq!(step(&chain, &Done::default(), &proofs, reported.memory).submit, []);
+}
+
+#[test]
 fn a_report_waits_for_all_its_proofs_and_keeps_their_order() {
 	let asked = vec![(id(2), 5), (id(1), 9)];
 	let chain = Chain {
-		batch: Some(BatchView { asked: Some(asked) }),
+		batches: vec![BatchView { at: 48, asked: Some(asked) }],
 		..Chain::new().claimed(1, 300).claimed(2, 300)
 	};
 	let proof = |segment: u64, chunk: u32| ProofItem {
@@ -213,8 +348,71 @@ fn a_report_waits_for_all_its_proofs_and_keeps_their_order() {
 	assert_eq!(run(&[proof(1, 9), proof(2, 4)], Memory::default()).submit, []);
 	let reported = run(&[proof(1, 9), proof(2, 5)], Memory::default());
 	let proofs = vec![FragmentProof(vec![2]), FragmentProof(vec![1])];
-	assert_eq!(reported.submit, [Submit::Report(proofs)]);
+	assert_eq!(reported.submit, [Submit::Report(48, proofs)]);
 	assert_eq!(run(&[proof(1, 9), proof(2, 5)], reported.memory).submit, []);
+}
+
+#[test]
+fn challenges_are_answered_as_their_proofs_come() {
+	let challenge =
+		|segment, chunk, deadline| ChallengeView { fragment: id(segment), chunk, deadline };
+	let chain = Chain {
+		challenges: vec![challenge(1, 5, 300), challenge(2, 6, 200), challenge(3, 7, 250)],
+		..(1..4).fold(Chain::new(), |chain, n| chain.with(n, |view| view.holder = Some(ME)))
+	};
+	let proof = |segment: u64, chunk: u32| ProofItem {
+		fragment: id(segment),
+		chunk,
+		proof: FragmentProof(vec![u8::try_from(segment).expect("small")]),
+	};
+	let answer = |n: u8| (id(n.into()), FragmentProof(vec![n]));
+	let run = |proofs: &[ProofItem], memory| step(&chain, &Done::default(), proofs, memory);
+	let first = run(&[], Memory::default());
+	assert_eq!(first.submit, []);
+	// All of them are wanted, the earliest deadline first.
+	let wanted: Vec<_> = first.wanted.expect("a miner").jobs;
+	let asked: Vec<_> = wanted
+		.iter()
+		.map(|job| match job {
+			Job::Known(JobKind::Prove { fragment, chunk, .. }) => (*fragment, *chunk),
+			other => panic!("{other:?}"),
+		})
+		.collect();
+	assert_eq!(asked, [(id(2), 6), (id(3), 7), (id(1), 5)]);
+	// One is there, and one of another chunk is no answer.
+	let second = run(&[proof(1, 5), proof(2, 5)], first.memory);
+	assert_eq!(second.submit, [Submit::Answer(vec![answer(1)])]);
+	// That one is on its way; the others follow.
+	let third = run(&[proof(1, 5), proof(2, 6), proof(3, 7)], second.memory);
+	assert_eq!(third.submit, [Submit::Answer(vec![answer(2), answer(3)])]);
+	assert_eq!(run(&[proof(1, 5), proof(2, 6), proof(3, 7)], third.memory).submit, []);
+}
+
+#[test]
+fn no_more_is_wanted_than_can_be_handed_over() {
+	let asked: Vec<_> = (0..MAX_PROOFS as u64).map(|n| (id(n), 1)).collect();
+	let mut chain = (0..200).fold(Chain::new(), |chain, n| chain.with(n, |_| ()));
+	chain.batches = vec![BatchView { at: 48, asked: Some(asked) }];
+	let challenge = |n| ChallengeView { fragment: id(n), chunk: 2, deadline: 200 };
+	chain.challenges = (50..178).map(challenge).collect();
+	let count = |chain: &Chain, chunk: u32| {
+		let step = step(chain, &Done::default(), &[], Memory::default());
+		let jobs = step.wanted.expect("a miner").jobs;
+		let of =
+			|job: &&Job| matches!(job, Job::Known(JobKind::Prove { chunk: c, .. }) if *c == chunk);
+		jobs.iter().filter(of).count()
+	};
+	// The report comes first.
+	assert_eq!((count(&chain, 1), count(&chain, 2)), (MAX_PROOFS, MAX_PROVEN - MAX_PROOFS));
+	chain.batches = Vec::new();
+	assert_eq!(count(&chain, 2), MAX_PROVEN);
+	let proofs: Vec<_> = (50..178)
+		.map(|n| ProofItem { fragment: id(n), chunk: 2, proof: FragmentProof::default() })
+		.collect();
+	match &step(&chain, &Done::default(), &proofs, Memory::default()).submit[..] {
+		[Submit::Answer(answers)] => assert_eq!(answers.len(), MAX_PROOFS),
+		other => panic!("{other:?}"),
+	}
 }
 
 #[test]
@@ -299,10 +497,11 @@ fn a_claim_beside_a_sibling_is_given_back() {
 	assert_eq!(first.submit, [Submit::GiveBack(vec![id(1)])]);
 	assert_eq!(first.wanted.expect("a miner").jobs.len(), 1);
 	// What is part of a batch cannot be: it is once the batch is over.
-	let chain = chain.with(1, |view| {
+	let mut chain = chain.with(1, |view| {
 		view.order = Some(OrderView::Claimed { by: ME, deadline: 200, ready: true });
 		view.holds_sibling = true;
 	});
+	chain.batches = vec![BatchView { at: 48, asked: None }];
 	assert_eq!(submitted(&chain, &done), []);
 }
 
@@ -311,6 +510,7 @@ fn what_is_not_the_fragment_is_declined() {
 	let chain = Chain::new().claimed(1, 200).claimed(2, 200).with(3, |_| ()).with(4, |view| {
 		view.order = Some(OrderView::Claimed { by: ME, deadline: 200, ready: true });
 	});
+	let chain = Chain { batches: vec![BatchView { at: 48, asked: None }], ..chain };
 	let declined = vec![id(3), id(4), id(2)];
 	let mut done = Done { declined, ..Done::default() };
 	assert_eq!(submitted(&chain, &done), [Submit::Decline(vec![id(2)])]);
@@ -391,7 +591,7 @@ fn any_chore(about: SegmentId) -> Chore {
 	}
 }
 
-fn any_view() -> impl Strategy<Value = FragmentView> {
+fn any_view() -> impl Strategy<Value = Fragment> {
 	let miner = prop_oneof![Just(None), Just(Some(ME)), Just(Some(OTHER))];
 	let order = prop_oneof![
 		Just(None),
@@ -437,7 +637,7 @@ proptest! {
 		prop_assert!(first.submit.iter().filter(|s| !s.is_duty()).count() <= 1);
 		for submit in &first.submit {
 			let view = |id: &FragmentId| chain.fragments[id];
-			let all = |ids: &[FragmentId], holds: &dyn Fn(FragmentView) -> bool| {
+			let all = |ids: &[FragmentId], holds: &dyn Fn(Fragment) -> bool| {
 				ids.iter().all(|id| holds(view(id)))
 			};
 			let holds = match submit {
@@ -452,6 +652,7 @@ proptest! {
 				Submit::Open(ids) => all(ids, &|view| {
 					view.order.is_none() && (view.holder == Some(ME) || view.takeable)
 				}),
+				Submit::Ready(ids) if ids.is_empty() => chain.batches.is_empty(),
 				Submit::Ready(ids) | Submit::GiveBack(ids) | Submit::Decline(ids) => all(ids, &|view| {
 					matches!(view.order, Some(OrderView::Claimed { by: ME, ready: false, .. }))
 				}),
@@ -460,7 +661,7 @@ proptest! {
 				Submit::Finish(miner) => chain.is_due(&Chore::Finish(*miner)),
 				Submit::CheckSegment(segment) => chain.is_due(&Chore::CheckSegment(*segment)),
 				Submit::Tidy(ids) => ids.iter().all(|id| chain.is_due(&Chore::Tidy(*id))),
-				Submit::Alive | Submit::Report(_) | Submit::Cancel(_) => true,
+				Submit::Alive | Submit::Report(..) | Submit::Answer(_) | Submit::Cancel(_) => true,
 			};
 			prop_assert!(holds, "{:?}", submit);
 		}

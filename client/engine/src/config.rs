@@ -91,7 +91,7 @@ impl Default for EngineConfig {
 			pass_every: Duration::from_secs(3600),
 			pass_pause: Duration::from_secs(60),
 			assumed_rate: 4 << 20,
-			max_claims: 64,
+			max_claims: 128,
 			compare_every: Duration::from_secs(10 * 60),
 			check_every: Duration::from_secs(14 * 24 * 3600),
 			profile: None,

@@ -941,7 +941,11 @@ fn prove(store: &dyn FragmentStore, name: &FragmentName, chunk: u32) -> Option<F
 	let entry = store.entry(name).ok()??;
 	let len = entry.of.fragment_len();
 	let bytes = store.read(&entry.hash, 0..len).ok()?;
-	FragmentProof::new(&bytes, chunk, &entry.of.sidecar)
+	let proof = FragmentProof::new(&bytes, chunk, &entry.of.sidecar)?;
+	// What is wrong on the disk is not worth the fee for a wrong proof.
+	let right =
+		proof.verify(&name.file_id, &entry.of.spec, name.segment, name.index, chunk).is_ok();
+	right.then_some(proof)
 }
 
 fn push(list: &mut Vec<FragmentId>, fragment: FragmentId) {

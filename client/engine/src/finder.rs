@@ -23,7 +23,7 @@ use planaria_primitives::{
 	mailbox::MAX_LISTED, segment::bit,
 };
 use planaria_runtime_api::{FileLife, FragmentRecord, MinerStanding};
-use planaria_worker::planner::{self, Candidate, Races, Way, splitmix};
+use planaria_worker::planner::{self, Candidate, Races, THIN_SPARE, Way, splitmix};
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	time::Duration,
@@ -111,15 +111,34 @@ pub fn is_responsible(class: u8, me: MinerId, miners: u32, doublings: u32) -> bo
 	hash * u128::from(miners) < u128::from(cover) << 64
 }
 
-/// How many of the miners that know of a fragment try for it at the same time.
+/// How many of the miners that know of a fragment of a thin segment try for it at the same time.
+/// Where no more know of a fragment at all, they all do.
 const TRIES: u32 = 8;
 
-/// Whether a miner tries for a fragment in the turn that `seed` is of, where `finders` miners know
-/// of it: about eight of them do, others in the next turn. So few races are lost, and paid for,
-/// even where there is less to restore than there are miners.
-pub fn tries_for(fragment: FragmentId, finders: u32, seed: u64) -> bool {
-	let about = fragment.segment.0.wrapping_mul(64).wrapping_add(fragment.index.into());
-	finders <= TRIES || splitmix(seed ^ splitmix(about)) % u64::from(finders) < u64::from(TRIES)
+/// Who knows of a fragment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Known {
+	/// Every miner that serves, as of an open order: so many.
+	ToAll(u32),
+	/// Those that are responsible for its class: so many.
+	ToResponsible(u32),
+}
+
+/// Whether a miner tries for a fragment in the turn that `seed` is of: about one of those that know
+/// of it does, or eight where its segment is thin; others in the next turn. So few races are lost,
+/// and paid for, even where there is less to restore than there are miners.
+///
+/// What is tried for together was one holder's: all of it that the miner is responsible for, or all
+/// of a class. So calls are long, and their fragments have few holders.
+pub fn tries_for(candidate: &Candidate, known: Known, seed: u64) -> bool {
+	let tries = if candidate.spare <= THIN_SPARE { TRIES } else { 1 };
+	let holder = u64::from(candidate.holder.unwrap_or(MinerId::NOBODY).0);
+	let class = u64::from(class_of(candidate.fragment.segment));
+	let (finders, about) = match known {
+		Known::ToAll(miners) => (miners, holder << 8 | class),
+		Known::ToResponsible(miners) => (miners, holder),
+	};
+	finders <= TRIES || splitmix(seed ^ splitmix(about)) % u64::from(finders) < u64::from(tries)
 }
 
 /// A pass over the classes this miner is responsible for.
@@ -466,7 +485,7 @@ impl Finder {
 		None
 	}
 
-	/// A page of orders was read; it is the last if it is `whole` no more.
+	/// A page of orders was read; it may be the `last` one.
 	pub fn read_orders(&mut self, page: Vec<(FragmentId, OrderRow)>, last: bool) {
 		if self.orders == Some(None) {
 			self.worklist.forget_orders();
@@ -604,9 +623,9 @@ impl Finder {
 		let cover = self.serving.min(u32::try_from(cover).unwrap_or(u32::MAX));
 		let tries = |candidate: &Candidate| {
 			let known_to_all = candidate.ordered || candidate.way == Way::Copy;
-			let finders = if known_to_all { self.serving } else { cover };
-			is_vacated(vacated, candidate.fragment.segment)
-				|| tries_for(candidate.fragment, finders, seed)
+			let known =
+				if known_to_all { Known::ToAll(self.serving) } else { Known::ToResponsible(cover) };
+			is_vacated(vacated, candidate.fragment.segment) || tries_for(candidate, known, seed)
 		};
 		for candidate in candidates.filter(|candidate| !shelved(candidate) && tries(candidate)) {
 			best.push(candidate);
@@ -1212,15 +1231,62 @@ mod tests {
 		assert_eq!(chain.plan(&mut finder, secs(1)).len(), 64);
 	}
 
+	fn dead_fragment(segment: u64, spare: i16) -> Candidate {
+		Candidate {
+			fragment: FragmentId { segment: SegmentId(segment), index: 3 },
+			holder: Some(DEAD),
+			len: 100,
+			data: 4,
+			parity: 8,
+			spare,
+			way: Way::Rebuild,
+			since: 0,
+			under_way: false,
+			ordered: false,
+			disputed: false,
+		}
+	}
+
 	#[test]
 	fn few_of_many_try_for_a_fragment_at_once_and_each_has_its_turn() {
-		let fragment = FragmentId { segment: SegmentId(7), index: 3 };
-		let tries =
-			|miner, miners, turn| tries_for(fragment, miners, planner::seed(MinerId(miner), turn));
-		assert!((0..8).all(|miner| tries(miner, 8, 0)));
-		let turns = (0..100).flat_map(|turn| (0..300).map(move |miner| (miner, turn)));
-		let all = turns.filter(|(miner, turn)| tries(*miner, 300, *turn)).count();
-		assert!((600..1000).contains(&all), "{all} in 100 turns");
-		assert!((0..400).any(|turn| tries(5, 300, turn)));
+		for known in [Known::ToAll, Known::ToResponsible] {
+			let tries = |spare, miner, miners, turn| {
+				let seed = planner::seed(MinerId(miner), turn);
+				tries_for(&dead_fragment(7, spare), known(miners), seed)
+			};
+			assert!((0..8).all(|miner| tries(5, miner, 8, 0)));
+			let count = |spare| {
+				let turns = (0..100).flat_map(|turn| (0..300).map(move |miner| (miner, turn)));
+				turns.filter(|(miner, turn)| tries(spare, *miner, 300, *turn)).count()
+			};
+			let (thick, thin) = (count(THIN_SPARE + 1), count(THIN_SPARE));
+			assert!((60..150).contains(&thick), "{thick} in 100 turns");
+			assert!((600..1000).contains(&thin), "{thin} in 100 turns");
+			assert!((0..3000).any(|turn| tries(5, 5, 300, turn)));
+		}
+	}
+
+	#[test]
+	fn what_one_holder_had_is_tried_for_together() {
+		let tries = |known: Known, segment, miner| {
+			tries_for(&dead_fragment(segment, 5), known, planner::seed(MinerId(miner), 0))
+		};
+		let (mut classes, mut together) = (BTreeSet::new(), 0);
+		for miner in 0..300 {
+			let all = Known::ToAll(300);
+			let of_class = |class: u64| [class, class + 256].map(|id| tries(all, id, miner));
+			for class in 0..256 {
+				let [one, other] = of_class(class);
+				assert_eq!(one, other);
+				classes.extend(one.then_some(class));
+			}
+			let responsible: Vec<bool> =
+				(0..100).map(|id| tries(Known::ToResponsible(40), id, miner)).collect();
+			assert!(responsible.iter().all(|tries| *tries == responsible[0]));
+			together += usize::from(responsible[0]);
+		}
+		// Each class by one miner on average, and all that is known by each fortieth.
+		assert!(classes.len() > 128, "{}", classes.len());
+		assert!((1..20).contains(&together), "{together}");
 	}
 }

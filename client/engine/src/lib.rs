@@ -90,7 +90,7 @@ mod tests;
 pub mod logic {
 	pub use crate::{
 		chores::due,
-		finder::{Finder, FinderConfig, Raced, Read, SCAN_PAGE, is_responsible, tries_for},
+		finder::{Finder, FinderConfig, Known, Raced, Read, SCAN_PAGE, is_responsible, tries_for},
 		foreign::Foreign,
 		needs::{Need, Needs, Retry, Why},
 		progress::{ReadRate, Tally, Window},

@@ -4,7 +4,7 @@
 //! Drives the [`Finder`]: reads for it what it asks for, tells it what changes, and plans with it.
 
 use crate::{
-	chain::{At, Chain, ChainError, Changes, MinerRow},
+	chain::{At, Chain, ChainError, Changes, Heads, MinerRow},
 	chores,
 	finder::{Finder, FinderConfig, Read, SCAN_PAGE},
 	restore::Restorer,
@@ -79,6 +79,34 @@ impl std::fmt::Debug for Search {
 	}
 }
 
+/// Blocks of whose changes the node is told nothing: those that it catches up with, as after it was
+/// started again.
+#[derive(Debug)]
+struct Silent {
+	best: u32,
+	/// The last of them, until it is finalized.
+	last: Option<u32>,
+}
+
+impl Silent {
+	/// A node that catches up takes more blocks than this at a time.
+	const TOLD: u32 = 5;
+
+	/// None have come before these heads that are to be read.
+	fn after(heads: &Heads) -> Self {
+		Self { best: heads.best, last: None }
+	}
+
+	/// Whether the state at the finalized block has all of them, for the first time.
+	fn ended(&mut self, heads: &Heads) -> bool {
+		if heads.best > self.best.saturating_add(Self::TOLD) {
+			self.last = Some(heads.best);
+		}
+		self.best = heads.best;
+		self.last.take_if(|last| heads.finalized >= *last).is_some()
+	}
+}
+
 impl Search {
 	pub(crate) fn new(me: MinerId, restorer: &Restorer, limits: watch::Receiver<Limits>) -> Self {
 		let config = &restorer.config;
@@ -146,6 +174,8 @@ impl Search {
 	/// Reads what the finder asks for, and follows the changes, as long as it is polled.
 	pub(crate) async fn run(self: Arc<Self>) {
 		let mut changes = self.chain.changes();
+		let mut heads = self.chain.heads();
+		let mut silent = Silent::after(&heads.borrow_and_update());
 		loop {
 			let read = async {
 				match self.work(|finder, now| finder.next(now)).await {
@@ -165,6 +195,12 @@ impl Search {
 							let _ = self.work(|finder, _| finder.lagged()).await;
 						},
 						Err(RecvError::Closed) => return,
+					},
+					Ok(()) = heads.changed() => {
+						let ended = silent.ended(&heads.borrow_and_update());
+						if ended {
+							let _ = self.work(|finder, _| finder.lagged()).await;
+						}
 					},
 				}
 			}
@@ -346,4 +382,27 @@ pub(crate) async fn scan(
 		}
 	}
 	Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_came_without_notice_is_read_once_it_is_final() {
+		let heads = |best, finalized| Heads { best, finalized, syncing: false };
+		let mut silent = Silent::after(&heads(38, 36));
+		// One by one, and with a short fork.
+		for best in [39, 40, 45, 44, 49] {
+			assert!(!silent.ended(&heads(best, best - 2)), "{best}");
+		}
+		assert!(!silent.ended(&heads(150, 40)));
+		assert!(!silent.ended(&heads(151, 149)));
+		assert!(silent.ended(&heads(151, 150)));
+		assert!(!silent.ended(&heads(152, 151)));
+		// Again, and more of them before the first are final.
+		assert!(!silent.ended(&heads(160, 151)));
+		assert!(!silent.ended(&heads(170, 165)));
+		assert!(silent.ended(&heads(170, 170)));
+	}
 }

@@ -7,11 +7,12 @@
 //! # Cooperative restore
 //!
 //! The missing fragments of a segment are claimed by different miners, and one decode makes all of
-//! them. So the claimers of a segment stand in an order that everybody derives from the chain: by
-//! hash, each segment another. The first of them, the **leader**, decodes and keeps the others'
-//! fragments for a while; the others ask it, wait with bounded patience, then turn to the next in
-//! the order, and whoever finds nobody before itself decodes. Two that decode at once cost bytes and
-//! nothing else.
+//! them. So the claimers of a segment stand in an order that everybody derives from the chain: who
+//! claimed first goes first, since it may be decoding already; who claimed at the same tick, by hash,
+//! each segment another. The first of them, the **leader**, decodes and keeps the others' fragments
+//! for a while; the others ask it, wait with bounded patience, then turn to the next in the order,
+//! and whoever finds nobody before itself decodes. Two that decode at once cost bytes and nothing
+//! else.
 //!
 //! Times are durations since the engine started.
 
@@ -90,11 +91,13 @@ pub fn attempts(
 ///
 /// Those that are ready come last: they need nothing decoded any more.
 pub fn restorers(record: &FragmentRecord) -> Vec<(MinerId, bool)> {
-	let mut restorers: Vec<(MinerId, bool)> =
-		record.claims.iter().map(|claim| (claim.by, claim.ready)).collect();
-	restorers.sort_by_key(|(miner, ready)| (*ready, place(record.fragment.segment, *miner)));
-	restorers.dedup_by_key(|(miner, _)| *miner);
-	restorers
+	let mut claims: Vec<_> = record.claims.iter().collect();
+	// Deadlines tell the order of claims: all have the same time.
+	claims.sort_by_cached_key(|claim| {
+		(claim.ready, claim.deadline, place(record.fragment.segment, claim.by))
+	});
+	claims.dedup_by_key(|claim| claim.by);
+	claims.into_iter().map(|claim| (claim.by, claim.ready)).collect()
 }
 
 /// Where a miner stands among the restorers of a segment: BLAKE3 of the segment's and the miner's
@@ -394,6 +397,18 @@ mod tests {
 			attempts,
 			[Attempt::Ask(MinerId(third)), Attempt::Ask(MinerId(first)), Attempt::Rebuild]
 		);
+	}
+
+	#[test]
+	fn who_claimed_later_waits_for_who_may_be_decoding_already() {
+		let [first, second, third] = claimers();
+		let mut record = record(&[(0, first, false), (1, second, false), (2, third, false)]);
+		record.claims[1].deadline -= 1;
+		let order: Vec<_> = restorers(&record).into_iter().map(|(miner, _)| miner.0).collect();
+		assert_eq!(order, [second, first, third]);
+		let attempts = attempts(&record, MinerId(first), None, |_| true, |_| true);
+		let second = MinerId(second);
+		assert_eq!(attempts, [Attempt::Ask(second), Attempt::Wait(second)]);
 	}
 
 	#[test]

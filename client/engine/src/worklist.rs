@@ -215,11 +215,6 @@ impl Worklist {
 		self.orders.clear();
 	}
 
-	/// The known orders.
-	pub fn orders(&self) -> impl Iterator<Item = (&FragmentId, &OrderRow)> {
-		self.orders.iter()
-	}
-
 	/// A file is like this; `None` where it is gone.
 	pub fn put_file(&mut self, file: FileIndex, row: Option<FileRow>) {
 		self.unknown.remove(&file);
@@ -369,6 +364,7 @@ impl Worklist {
 			};
 			let candidate = Candidate {
 				fragment,
+				holder,
 				len: spec.fragment_len(number),
 				data: file.coding.data,
 				parity: file.coding.parity,

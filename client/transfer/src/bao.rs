@@ -12,7 +12,7 @@ use bao_tree::{
 	iter::{BaoChunk, ResponseIter},
 };
 use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use planaria_primitives::{CHUNK_LEN, FragmentHash};
 use std::{fmt, ops::Range};
 
@@ -67,8 +67,9 @@ impl Fragment {
 		self.bytes.is_empty()
 	}
 
-	/// The stream of a range, in pieces that share this fragment's memory.
-	pub(crate) fn encode(&self, range: &Range<u32>) -> impl Iterator<Item = Bytes> + Send {
+	/// The stream of a range, in pieces that share this fragment's memory. The range is not empty
+	/// and ends in the fragment; [`Verifier`] checks what comes of it.
+	pub fn encode(&self, range: &Range<u32>) -> impl Iterator<Item = Bytes> + Send + use<> {
 		let fragment = self.clone();
 		items(self.tree, range).map(move |item| match item {
 			BaoChunk::Parent { node, .. } => {
@@ -111,7 +112,8 @@ fn items(tree: BaoTree, range: &Range<u32>) -> impl Iterator<Item = BaoChunk> + 
 
 /// A byte of the group at this offset, or of a hash above it, is wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct WrongBytes {
+pub struct WrongBytes {
+	/// The group's first byte in the fragment.
 	pub offset: u32,
 }
 
@@ -226,6 +228,65 @@ impl<I: Iterator<Item = BaoChunk>> Decoder<I> {
 
 fn to_u32(value: u64) -> u32 {
 	u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// Checks the stream of a range whose bytes come from elsewhere than an endpoint of this crate, in
+/// pieces of any length.
+pub struct Verifier {
+	decoder: Decoder<Box<dyn Iterator<Item = BaoChunk> + Send>>,
+	next: Option<Next>,
+	arrived: BytesMut,
+}
+
+impl Verifier {
+	/// For `range`, which is not empty and ends in the fragment with this hash and length. The
+	/// groups begin at a multiple of [`GROUP_LEN`], at or before the range's start.
+	pub fn new(hash: &FragmentHash, len: u32, range: &Range<u32>) -> Self {
+		let mut decoder = decoder(hash, len, range).boxed();
+		let next = decoder.next();
+		Self { decoder, next, arrived: BytesMut::new() }
+	}
+
+	/// More of the stream has come.
+	pub fn push(&mut self, bytes: &[u8]) {
+		self.arrived.extend_from_slice(bytes);
+	}
+
+	/// The next group that was verified; `None` where more of the stream has to come first, or
+	/// nothing more is expected. After an error nothing counts.
+	pub fn next_group(&mut self) -> Result<Option<Bytes>, WrongBytes> {
+		while let Some(next) = &self.next {
+			match next {
+				Next::Parent(parent) => {
+					let Some(bytes) = self.arrived.first_chunk().copied() else { return Ok(None) };
+					self.arrived.advance(PARENT_LEN);
+					self.decoder.parent(parent, &bytes)?;
+					self.next = self.decoder.next();
+				},
+				Next::Leaf(leaf) => {
+					if self.arrived.len() < leaf.len {
+						return Ok(None);
+					}
+					let bytes = self.arrived.split_to(leaf.len).freeze();
+					self.decoder.leaf(leaf, &bytes)?;
+					self.next = self.decoder.next();
+					return Ok(Some(bytes));
+				},
+			}
+		}
+		Ok(None)
+	}
+
+	/// Whether all of the range was verified.
+	pub fn is_done(&self) -> bool {
+		self.next.is_none()
+	}
+}
+
+impl fmt::Debug for Verifier {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Verifier").field("next", &self.next).finish_non_exhaustive()
+	}
 }
 
 #[cfg(test)]
@@ -347,6 +408,45 @@ mod tests {
 				let wrong = wrong.expect("a bit is wrong").offset as usize;
 				assert!(verified == bytes[start..start + verified.len()]);
 				assert_eq!(wrong, start + verified.len(), "the next group is the wrong one");
+			}
+		}
+	}
+
+	#[test]
+	fn a_stream_is_verified_in_whatever_pieces_it_comes() {
+		let mut rng = StdRng::seed_from_u64(3);
+		for len in LENS {
+			let bytes = random(len);
+			let fragment = Fragment::new(bytes.clone());
+			let range = rng.random_range(0..len)..len;
+			let groups = whole_groups(&range, len);
+			for flip in [false, true] {
+				let mut encoded = stream(&fragment, &range);
+				if flip {
+					let at = rng.random_range(0..encoded.len());
+					encoded[at] ^= 1;
+				}
+				let mut verifier = Verifier::new(&fragment.hash(), len, &range);
+				let (mut verified, mut wrong) = (Vec::new(), false);
+				let mut rest = &encoded[..];
+				while !rest.is_empty() && !wrong {
+					let (piece, more) = rest.split_at(rng.random_range(1..=rest.len().min(50_000)));
+					(rest, _) = (more, verifier.push(piece));
+					loop {
+						match verifier.next_group() {
+							Ok(Some(group)) => verified.extend_from_slice(&group),
+							Ok(None) => break,
+							Err(_) => {
+								wrong = true;
+								break;
+							},
+						}
+					}
+				}
+				assert_eq!((wrong, verifier.is_done()), (flip, !flip), "{len} {range:?}");
+				let start = groups.start as usize;
+				assert!(verified == bytes[start..start + verified.len()]);
+				assert!(flip || verified.len() == (groups.end - groups.start) as usize);
 			}
 		}
 	}

@@ -61,7 +61,7 @@ mod service;
 mod stream;
 
 pub use address::{AddressError, PeerAddr, PeerKey};
-pub use bao::{Fragment, GROUP_LEN};
+pub use bao::{Fragment, GROUP_LEN, Verifier, WrongBytes};
 pub use client::{Client, Fetch, FragmentData, Incoming, Put, PutOutcome};
 pub use config::{EndpointConfig, TransferConfig};
 pub use endpoint::{BindError, Transfer};

@@ -11,14 +11,13 @@ use frame_support::storage::StoragePrefixedMap;
 use futures::StreamExt;
 use pallet_planaria_files::{FileOf, Files, Segments};
 use pallet_planaria_miners::{Loads, MinerLoad, MinerOf, Miners};
-use pallet_planaria_restore::{Cause, Order, Orders, Verdict, Verdicts};
-use pallet_planaria_support::{Standing, hot_key};
+use pallet_planaria_restore::{Order, Orders, Verdict, Verdicts};
+use pallet_planaria_support::hot_key;
 use planaria_engine::{At, Chain, ChainError, Changes, FileRow, Heads, MinerRow, OrderRow};
 use planaria_primitives::{FileIndex, FragmentId, FragmentName, MinerId, Segment, SegmentId};
-use planaria_runtime::{AccountId, Block, Hash, Runtime};
+use planaria_runtime::{AccountId, Block, Hash, Runtime, queries};
 use planaria_runtime_api::{
-	FilesApi, FragmentRecord, MinerStanding, MinerStatus, MinersApi, NetworkStatus, OrderCause,
-	RestoreApi, VerdictStatus,
+	FilesApi, FragmentRecord, MinerStatus, MinersApi, NetworkStatus, RestoreApi, VerdictStatus,
 };
 use sc_client_api::{Backend, BlockchainEvents, HeaderBackend, StorageChangeSet};
 use sp_api::ProvideRuntimeApi;
@@ -250,11 +249,8 @@ impl Chain for NodeChain {
 		self.native(at, move |state| {
 			let prefix = Verdicts::<Runtime>::final_prefix();
 			let verdicts: Vec<(_, Verdict)> = page(state, &prefix, &[], after.as_ref(), limit)?;
-			let shown = |verdict| match verdict {
-				Verdict::Suspected { deadline } => VerdictStatus::Suspected { deadline },
-				Verdict::Lost { since } => VerdictStatus::Lost { since },
-			};
-			Ok(verdicts.into_iter().map(|(id, verdict)| (id, shown(verdict))).collect())
+			let shown = |(id, verdict)| (id, queries::verdict_status(verdict));
+			Ok(verdicts.into_iter().map(shown).collect())
 		})
 		.await
 	}
@@ -327,14 +323,7 @@ fn key_in<K: Decode>(prefix: &[u8], key: &StorageKey) -> Option<K> {
 fn miner_row(miner: MinerId, record: &MinerOf<Runtime>, load: &MinerLoad) -> MinerRow {
 	MinerRow {
 		miner,
-		standing: match record.standing() {
-			None => MinerStanding::Departed,
-			Some(Standing::Serving) => MinerStanding::Serving,
-			Some(Standing::Suspended) => MinerStanding::Suspended,
-			Some(Standing::Absent) => MinerStanding::Absent,
-			Some(Standing::Leaving { expelled: false }) => MinerStanding::Leaving,
-			Some(Standing::Leaving { expelled: true }) => MinerStanding::Expelled,
-		},
+		standing: queries::standing(record),
 		since: record.since,
 		absent: record.absence.map(|absence| absence.since),
 		last_seen: load.last_seen,
@@ -346,11 +335,7 @@ fn miner_row(miner: MinerId, record: &MinerOf<Runtime>, load: &MinerLoad) -> Min
 fn order_row(order: &Order) -> OrderRow {
 	OrderRow {
 		claim: order.state.claim(),
-		cause: match order.cause {
-			Cause::Broken => OrderCause::Broken,
-			Cause::Target => OrderCause::Target,
-			Cause::Challenge => OrderCause::Challenge,
-		},
+		cause: queries::order_cause(order.cause),
 		opened: order.opened,
 		disputed: order.is_disputed(),
 	}

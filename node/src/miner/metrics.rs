@@ -45,6 +45,8 @@ metrics! {
 		registered: Whole "planaria_miner_registered", "Whether the chain knows this miner";
 		serving: Whole "planaria_miner_serving", "Whether the network sees it as serving";
 		frozen: Whole "planaria_miner_frozen", "Whether its collateral is below what is required";
+		strikes: Whole "planaria_miner_strikes", "Windows with failed audits that it has not made good for";
+		challenges: Whole "planaria_miner_challenges", "Challenges it has to answer";
 		ticks_unseen: Whole "planaria_miner_ticks_unseen", "Ticks since its last duty was accepted";
 		absent_after: Whole "planaria_miner_absent_after_ticks", "After how many ticks unseen it counts as absent";
 		declared: Whole "planaria_miner_declared_bytes", "What it offers";
@@ -137,6 +139,8 @@ impl Metrics {
 		let Some(me) = me else { return };
 		self.serving.set((me.standing == MinerStanding::Serving).into());
 		self.frozen.set((me.collateral < me.required).into());
+		self.strikes.set(me.audit.strikes.into());
+		self.challenges.set(me.audit.open.into());
 		self.ticks_unseen.set(network.tick.saturating_sub(me.last_seen).into());
 		self.declared.set(me.declared);
 		self.held.set(me.held);

@@ -456,6 +456,7 @@ impl Chain for Node {
 			collateral: 0,
 			required: 0,
 			free_at: None,
+			audit: Default::default(),
 		}))
 	}
 

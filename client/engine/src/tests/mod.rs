@@ -636,6 +636,21 @@ async fn a_failed_proof_has_everything_checked_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_wrong_on_the_disk_is_rebuilt_before_it_is_proven() {
+	let world = World::new(2, 1, 3);
+	let name = world.name(0, 0);
+	let engine = world.start();
+	world.until("the first look is over", || engine.status().miner == Some(ME)).await;
+	world.corrupt(ME, &name);
+	let job = JobKind::Prove { fragment: world.id(&name), name, chunk: 1 };
+	world.want(vec![job.into()]);
+	world.until("it is proven", || world.proofs().len() == 1).await;
+	world.verify_proof(&name, 1, &world.proofs()[0].proof);
+	assert!(world.is_whole(ME, &name));
+	assert_eq!(engine.status().totals.rebuilt, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_order_that_the_chain_opened_for_a_whole_fragment_is_cancelled() {
 	let world = World::new(2, 1, 3);
 	let name = world.name(1, 0);

@@ -635,6 +635,7 @@ impl Shared {
 			collateral: 0,
 			required: 0,
 			free_at: None,
+			audit: Default::default(),
 		}
 	}
 
