@@ -3,10 +3,11 @@
 
 //! What a user may type.
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use planaria_gateway::config::PeerUrl;
 use planaria_sdk::{
-	AccountId32, Target,
-	primitives::{CodingParams, FileIndex, MinerId},
+	AccountId32, ByteRange, Target,
+	primitives::{CodingParams, FileId, FileIndex, MinerId, PlacementRule},
 	units::{Amount, Size},
 };
 use std::path::PathBuf;
@@ -84,15 +85,24 @@ pub enum Command {
 	/// See, list and delete stored files.
 	#[command(subcommand)]
 	File(FileCommand),
+	/// Buy the space that files are stored in, and let others use it.
+	#[command(subcommand)]
+	Space(SpaceCommand),
 	/// Run a storage miner: register, watch its state, leave.
 	#[command(subcommand)]
 	Miner(MinerCommand),
 	/// See what the network restores.
 	#[command(subcommand)]
 	Restore(RestoreCommand),
-	/// Accounts, balances and keys.
+	/// Run a gateway: S3 in front, miners behind.
+	#[command(subcommand)]
+	Gateway(GatewayCommand),
+	/// Accounts, balances and their keys.
 	#[command(subcommand)]
 	Account(AccountCommand),
+	/// Keys that files are encrypted with.
+	#[command(subcommand)]
+	Keys(KeysCommand),
 	/// The chain and its clock.
 	#[command(subcommand)]
 	Chain(ChainCommand),
@@ -114,17 +124,35 @@ pub struct TransferArgs {
 	pub rate: Option<Size>,
 }
 
+/// Which key files are encrypted with.
+#[derive(Clone, Debug, Args)]
+pub struct EncryptionArgs {
+	/// The file with the encryption key; without it planaria/encryption.key in the user's
+	/// configuration (~/.config), which the first put makes.
+	#[arg(
+		long,
+		env = "PLANARIA_ENCRYPTION_KEY_FILE",
+		value_name = "FILE",
+		value_hint = ValueHint::FilePath
+	)]
+	pub key_file: Option<PathBuf>,
+}
+
 /// Store a file.
 ///
-/// The file is read twice: once for its id, once to send its fragments to miners. It is stored when
-/// every fragment is confirmed on chain. A put that was broken off goes on where it stopped when
-/// the same file is put again by the same account with the same coding.
+/// The file is encrypted for your encryption key unless it shall be --public: others then learn its
+/// size and nothing else of its content.
+///
+/// It is read three times (a public one twice): for its encryption, for its id, and to send its
+/// fragments to miners. It is stored when every fragment is confirmed on chain. A put that was broken off goes on where it stopped when
+/// the same file is put again by the same account with the same coding and encryption key.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   planaria put photo.jpg --key //Alice
   planaria put backup.tar --coding lean --label 'backup of May' --key ~/key.json
   planaria put film.mkv --coding copies:3 --avoid 4,7 --no-wait
+  planaria put press-kit.zip --public      (everybody can read it)
 
 Codings (stored bytes per byte; how many fragments of a segment may be lost):
   standard    4+8, 3.0x, any 8 of 12
@@ -142,6 +170,11 @@ pub struct PutArgs {
 	/// A note of at most 64 bytes that everyone can read on chain.
 	#[arg(long, default_value = "", hide_default_value = true, value_parser = label)]
 	pub label: String,
+	/// Store it as it is, for everybody to read.
+	#[arg(long, conflicts_with = "key_file")]
+	pub public: bool,
+	#[command(flatten)]
+	pub encryption: EncryptionArgs,
 	/// The account whose file it shall be, if it authorised the key's account.
 	#[arg(long, value_name = "ADDRESS")]
 	pub payer: Option<AccountId32>,
@@ -151,6 +184,10 @@ pub struct PutArgs {
 	/// Store it once more though the account has stored it already.
 	#[arg(long)]
 	pub again: bool,
+	/// How its holders are found: among all miners, or among four that the chain draws for each
+	/// fragment. Drawn unless the network is small; in a large one only the owner may choose.
+	#[arg(long, value_enum, value_name = "HOW")]
+	pub placement: Option<PlacementArg>,
 	/// Miners to use first.
 	#[arg(long, value_delimiter = ',', value_name = "MINERS")]
 	pub prefer: Vec<MinerId>,
@@ -164,15 +201,34 @@ pub struct PutArgs {
 	pub transfer: TransferArgs,
 }
 
+/// How the holders of a file are found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum PlacementArg {
+	/// Among all miners.
+	Chosen,
+	/// Among those the chain draws.
+	Drawn,
+}
+
+impl From<PlacementArg> for PlacementRule {
+	fn from(arg: PlacementArg) -> Self {
+		match arg {
+			PlacementArg::Chosen => Self::Chosen,
+			PlacementArg::Drawn => Self::Drawn,
+		}
+	}
+}
+
 /// Read a file.
 ///
 /// Any sufficient part of each segment's fragments will do; every byte is verified against the
-/// file's id. The output appears under its name when it is complete and on disk.
+/// file's id, and decrypted if the file is encrypted. The output appears under its name when it is complete and on disk.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   planaria get 7 -o photo.jpg
-  planaria get 3f…e1 -o - | tar x          (64 digits: any stored instance of this content)")]
+  planaria get 3f…e1 -o - | tar x          (64 digits: any stored instance of this content)
+  planaria get 7 -o - --range 0-1023       (the first KiB; 1024- is the rest, -1024 the last)")]
 pub struct GetArgs {
 	/// The file's number, or its id of 64 hexadecimal digits.
 	pub file: Target,
@@ -182,6 +238,14 @@ pub struct GetArgs {
 	/// Overwrite an existing file.
 	#[arg(long)]
 	pub force: bool,
+	/// Only these bytes: from A to B, both included.
+	#[arg(long, value_name = "A-B", allow_hyphen_values = true)]
+	pub range: Option<ByteRange>,
+	/// Read an encrypted file as it is stored.
+	#[arg(long)]
+	pub raw: bool,
+	#[command(flatten)]
+	pub encryption: EncryptionArgs,
 	#[command(flatten)]
 	pub transfer: TransferArgs,
 }
@@ -216,7 +280,12 @@ Examples:
 		file: FileIndex,
 	},
 	/// Compute the id a file would have, without a chain.
-	#[command(after_help = "Example:\n  planaria file id photo.jpg --coding lean")]
+	///
+	/// Of an encrypted one it depends on your encryption key.
+	#[command(after_help = "\
+Examples:
+  planaria file id photo.jpg --coding lean --public
+  planaria file id photo.jpg --key-file ~/encryption.key")]
 	Id {
 		/// The file.
 		#[arg(value_hint = ValueHint::FilePath)]
@@ -224,7 +293,81 @@ Examples:
 		/// The erasure code, which is part of the id.
 		#[arg(long, default_value = "standard")]
 		coding: CodingParams,
+		/// The id of the file as it is.
+		#[arg(long, conflicts_with = "key_file")]
+		public: bool,
+		#[command(flatten)]
+		encryption: EncryptionArgs,
 	},
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SpaceCommand {
+	/// Show what an account has bought, and what is left of it.
+	Show {
+		/// Whose; without it the key's account.
+		#[arg(long, value_name = "ADDRESS")]
+		owner: Option<AccountId32>,
+	},
+	/// Show what space would cost.
+	Quote {
+		/// How many stored bytes.
+		bytes: Size,
+		/// For how long.
+		#[arg(long = "for", value_name = "TIME")]
+		time: humantime::Duration,
+	},
+	/// Buy space, and pay for it in advance.
+	///
+	/// Only what is stored is paid for: what is left of the payment counts when the space is renewed
+	/// or grows, and returns in the end. The bytes are stored bytes: a file with the coding
+	/// 'standard' takes three times its size. In the last days nothing new can be stored; then all
+	/// files are removed.
+	#[command(after_help = "\
+Examples:
+  planaria space quote 3TiB --for 1y
+  planaria space buy 3TiB --for 1y --key ~/key.json
+  planaria space renew 90d")]
+	Buy {
+		/// How many stored bytes.
+		bytes: Size,
+		/// For how long: '90d', '1y', '2weeks'; at least as long, on a healthy chain.
+		#[arg(long = "for", value_name = "TIME")]
+		time: humantime::Duration,
+	},
+	/// Add bytes to the space, for as long as it lasts.
+	Grow {
+		/// How many more stored bytes.
+		bytes: Size,
+	},
+	/// Add time to the space, for all of its bytes.
+	Renew {
+		/// How much longer.
+		time: humantime::Duration,
+	},
+	/// Let an account, for example a gateway's, order storage in the key's name, or say anew how much
+	/// and how long.
+	#[command(after_help = "\
+Example:
+  planaria space authorise 5Grwva… --bytes 500GiB --for 30d
+  planaria put photo.jpg --payer 5FHneW… --key gateway.json   (what it may do then)")]
+	Authorise {
+		/// Which account.
+		operator: AccountId32,
+		/// How many stored bytes it may order from now on.
+		#[arg(long, value_name = "SIZE")]
+		bytes: Size,
+		/// For how long.
+		#[arg(long = "for", value_name = "TIME")]
+		time: humantime::Duration,
+	},
+	/// Let an account order nothing more. What it has ordered stays.
+	Revoke {
+		/// Which account.
+		operator: AccountId32,
+	},
+	/// Give back a space in which nothing is stored: what is left of the payments returns.
+	Close,
 }
 
 /// Which key owns a miner's collateral.
@@ -236,9 +379,7 @@ pub struct StashArgs {
 }
 
 /// How much of the machine restorations and self-checks may take.
-#[derive(
-	Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
 	/// As little as keeps up with the deadlines.
@@ -304,6 +445,8 @@ Examples:
 	Exit(StashArgs),
 	/// Disconnect a miner that left and holds nothing any more.
 	Finish(MinerArg),
+	/// Have the payee paid what the miner has earned. Anybody may.
+	Claim(MinerArg),
 	/// Add to the collateral.
 	TopUp {
 		/// How much.
@@ -465,9 +608,221 @@ Examples:
 }
 
 #[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+	/// The key that what you store is encrypted for.
+	#[command(subcommand)]
+	Encryption(EncryptionCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EncryptionCommand {
+	/// Make a new key, in a file that only its owner can read.
+	#[command(after_help = "Example:\n  planaria keys encryption generate -o encryption.key")]
+	Generate {
+		/// The file to write it to, which must not exist; without it planaria/encryption.key in the
+		/// user's configuration (~/.config).
+		#[arg(long, short, value_hint = ValueHint::FilePath)]
+		output: Option<PathBuf>,
+	},
+}
+
+#[derive(Debug, Subcommand)]
 pub enum ChainCommand {
 	/// Show the chain, its blocks and its clock.
 	Info,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GatewayCommand {
+	/// Run a gateway, until it is interrupted.
+	///
+	/// The key is the operator's: it signs storage orders. Objects of other accounts become their
+	/// files if they have authorised the operator. What an upload is told is done is on this
+	/// machine's disk; 'status' says how much of it the network has.
+	#[command(after_help = "\
+Examples:
+  planaria gateway run --data /srv/gateway --key ~/operator.json
+  planaria gateway run --config gateway.toml --listen 0.0.0.0:9000
+  aws --endpoint-url http://127.0.0.1:9000 s3 cp photo.jpg s3://photos/
+
+The file is TOML; options override it:
+  data = '/srv/gateway'
+  listen = '0.0.0.0:9000'      # S3
+  http = '127.0.0.1:9001'      # /file/<id>, /status, /metrics
+  coding = 'standard'
+  spool = '64 GiB'             # what waits for the network
+  cache = '16 GiB'
+  keep_free = '1 GiB'
+  [placement]
+  avoid = [7]")]
+	Run(GatewayRun),
+	/// Say who may use a gateway. It may run meanwhile.
+	Keys {
+		/// The gateway's data directory.
+		#[arg(long, env = "PLANARIA_GATEWAY_DATA", default_value = "gateway", global = true, value_hint = ValueHint::DirPath)]
+		data: PathBuf,
+		#[command(subcommand)]
+		command: GatewayKeys,
+	},
+	/// Store a file through a gateway.
+	///
+	/// When this is done the file is on the gateway's disk, which sees to it that the network has it;
+	/// 'planaria gateway status' says how far it is. It is sent in parts, each tried again where the
+	/// way is bad. The gateway encrypts it unless its configuration says otherwise.
+	#[command(after_help = "\
+Examples:
+  planaria gateway put photo.jpg photos/2026/photo.jpg
+  planaria gateway put backup.tar backups/ --s3 http://10.0.0.7:9000
+
+The bucket must be there (aws s3 mb, s3cmd mb, rclone mkdir make one).")]
+	Put(GatewayPut),
+	/// Read an object through a gateway.
+	#[command(after_help = "\
+Examples:
+  planaria gateway get photos/2026/photo.jpg -o photo.jpg
+  planaria gateway get backups/backup.tar -o - | tar x
+  planaria gateway get backups/backup.tar -o - --range 0-1023")]
+	Get(GatewayGet),
+	/// Show how a gateway that runs is, or how far it is with a file.
+	#[command(after_help = "\
+Examples:
+  planaria gateway status
+  planaria gateway status --file 3f7c…   (the x-planaria-file-id of an object)")]
+	Status {
+		/// The id of a file: show where each of its fragments is on its way.
+		#[arg(long, value_name = "FILE_ID")]
+		file: Option<FileId>,
+		/// Where it speaks plain HTTP.
+		#[arg(
+			long,
+			env = "PLANARIA_GATEWAY_HTTP",
+			default_value = "http://127.0.0.1:9001",
+			value_name = "URL"
+		)]
+		http: String,
+	},
+}
+
+/// Which gateway, and who asks it.
+#[derive(Debug, Args)]
+pub struct GatewayAccess {
+	/// Where it speaks S3.
+	#[arg(
+		long,
+		env = "AWS_ENDPOINT_URL",
+		default_value = "http://127.0.0.1:9000",
+		value_name = "URL"
+	)]
+	pub s3: String,
+	/// The region that it is in.
+	#[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+	pub region: String,
+	/// The access key that 'planaria gateway keys add' has made.
+	#[arg(long, env = "AWS_ACCESS_KEY_ID", value_name = "NAME")]
+	pub access_key: String,
+	/// Its secret. Best given by the environment, where other users do not see it.
+	#[arg(long, env = "AWS_SECRET_ACCESS_KEY", hide_env_values = true, value_name = "SECRET")]
+	pub secret_key: String,
+}
+
+#[derive(Debug, Args)]
+pub struct GatewayPut {
+	/// The file.
+	#[arg(value_hint = ValueHint::FilePath)]
+	pub file: PathBuf,
+	/// BUCKET/KEY; a key that ends with a slash, or none, gets the file's name added.
+	pub object: String,
+	#[command(flatten)]
+	pub access: GatewayAccess,
+}
+
+#[derive(Debug, Args)]
+pub struct GatewayGet {
+	/// BUCKET/KEY.
+	pub object: String,
+	/// Where to write it; - is standard output.
+	#[arg(long, short, value_hint = ValueHint::FilePath)]
+	pub output: PathBuf,
+	/// Overwrite an existing file.
+	#[arg(long)]
+	pub force: bool,
+	/// Only these bytes: from A to B, both included.
+	#[arg(long, value_name = "A-B", allow_hyphen_values = true)]
+	pub range: Option<ByteRange>,
+	#[command(flatten)]
+	pub access: GatewayAccess,
+}
+
+/// Options override what the file says.
+#[derive(Debug, Args)]
+pub struct GatewayRun {
+	/// A file that says how the gateway is set up.
+	#[arg(long, env = "PLANARIA_GATEWAY_CONFIG", value_hint = ValueHint::FilePath)]
+	pub config: Option<PathBuf>,
+	/// Where it keeps what it knows, and what the network does not have yet.
+	#[arg(long, env = "PLANARIA_GATEWAY_DATA", value_hint = ValueHint::DirPath)]
+	pub data: Option<PathBuf>,
+	/// Where to speak S3 [default: 127.0.0.1:9000].
+	#[arg(long, env = "PLANARIA_GATEWAY_LISTEN", value_name = "ADDRESS")]
+	pub listen: Option<std::net::SocketAddr>,
+	/// Where to speak plain HTTP [default: 127.0.0.1:9001].
+	#[arg(long, env = "PLANARIA_GATEWAY_HTTP_LISTEN", value_name = "ADDRESS")]
+	pub http: Option<std::net::SocketAddr>,
+	/// How objects are coded [default: standard].
+	#[arg(long, env = "PLANARIA_GATEWAY_CODING")]
+	pub coding: Option<CodingParams>,
+	/// The domain whose subdomains are buckets.
+	#[arg(long, env = "PLANARIA_GATEWAY_DOMAIN")]
+	pub domain: Option<String>,
+	/// The region that clients name [default: us-east-1].
+	#[arg(long, env = "PLANARIA_GATEWAY_REGION")]
+	pub region: Option<String>,
+	/// The most bytes that wait for the network [default: 64 GiB].
+	#[arg(long, env = "PLANARIA_GATEWAY_SPOOL", value_name = "SIZE")]
+	pub spool: Option<Size>,
+	/// The most bytes of files that the network has [default: 16 GiB].
+	#[arg(long, env = "PLANARIA_GATEWAY_CACHE", value_name = "SIZE")]
+	pub cache: Option<Size>,
+	/// Other gateways' plain HTTP addresses: their caches are asked before miners.
+	#[arg(
+		long = "peer",
+		env = "PLANARIA_GATEWAY_PEERS",
+		value_delimiter = ',',
+		value_name = "URLS"
+	)]
+	pub peers: Vec<PeerUrl>,
+	#[command(flatten)]
+	pub transfer: TransferArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GatewayKeys {
+	/// Make an access key. Its secret is shown once.
+	#[command(after_help = "\
+Examples:
+  planaria gateway keys add --owner 5Grwva…           (all buckets of that account)
+  planaria gateway keys add --owner 5Grwva… --bucket photos --read music --note 'the album'")]
+	Add {
+		/// Whose files its objects are; without it the key's account.
+		#[arg(long, value_name = "ADDRESS")]
+		owner: Option<AccountId32>,
+		/// Buckets it may write; if none is named here or by --read, all of the owner's.
+		#[arg(long = "bucket", value_delimiter = ',', value_name = "BUCKETS")]
+		buckets: Vec<String>,
+		/// Buckets it may only read.
+		#[arg(long, value_delimiter = ',', value_name = "BUCKETS")]
+		read: Vec<String>,
+		/// What it is for.
+		#[arg(long, default_value = "", hide_default_value = true)]
+		note: String,
+	},
+	/// List the keys, without their secrets.
+	List,
+	/// Remove a key: from now on it is refused.
+	Remove {
+		/// Which.
+		access_key: String,
+	},
 }
 
 /// A completion script.
@@ -519,7 +874,12 @@ mod tests {
 			"planaria file status 7 --all",
 			"planaria file list",
 			"planaria file delete 7",
-			"planaria file id a.txt --coding 2+1",
+			"planaria file id a.txt --coding 2+1 --public",
+			"planaria put a.txt --public",
+			"planaria put a.txt --key-file b",
+			"planaria get 7 -o b --raw --range 0-5",
+			"planaria get 7 -o b --range -5 --key-file c",
+			"planaria keys encryption generate -o b",
 			"planaria miner register --stash //Alice --collateral 10 --declared 1TiB",
 			"planaria miner top-up 1.5PLAN --stash //Alice",
 			"planaria miner withdraw 1",
@@ -527,6 +887,17 @@ mod tests {
 			"planaria miner list --json",
 			"planaria miner exit --stash //Alice",
 			"planaria miner finish 3",
+			"planaria miner claim 3",
+			"planaria space show",
+			"planaria space show --owner 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY --json",
+			"planaria space quote 1TiB --for 30d",
+			"planaria space buy 1TiB --for 1y",
+			"planaria space grow 10GiB",
+			"planaria space renew 90d",
+			"planaria space authorise 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY --bytes 1GiB \
+			 --for 7days",
+			"planaria space revoke 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
+			"planaria space close",
 			"planaria miner set-declared 2TiB",
 			"planaria miner set-endpoint --node ws://127.0.0.1:1",
 			"planaria miner set-hot-key --stash //Alice",
@@ -551,6 +922,9 @@ mod tests {
 			"planaria account transfer 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY 1.5",
 			"planaria account new",
 			"planaria account address --key //Alice",
+			"planaria gateway status --http http://a:1",
+			"planaria gateway status --file \
+			 0101010101010101010101010101010101010101010101010101010101010101 --json",
 			"planaria chain info",
 			"planaria completions bash",
 		] {
@@ -575,7 +949,12 @@ mod tests {
 			"planaria get seven -o a",
 			"planaria miner register --stash //Alice",
 			"planaria miner top-up ten",
+			"planaria space buy 1TiB",
+			"planaria space buy 1TiB --for ever",
 			"planaria account transfer nobody 1",
+			"planaria get 7 -o a --range 5-4",
+			"planaria gateway status --file 7",
+			"planaria put a --public --key-file b",
 			"planaria get 7 -o a --rate fast",
 			"planaria get 7 -o a --rate 0",
 			"planaria miner throttle slow",

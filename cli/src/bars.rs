@@ -78,6 +78,9 @@ impl PutBars {
 
 	fn show(&self, event: PutEvent, stored: u64) {
 		match event {
+			PutEvent::Digesting { bytes, size } => {
+				self.bar("digesting", BYTES, size).set_position(bytes);
+			},
 			PutEvent::Committing { bytes, size } => {
 				self.bar("reading", BYTES, size).set_position(bytes);
 			},
@@ -92,8 +95,13 @@ impl PutBars {
 			PutEvent::Sent { bytes, .. } => {
 				self.bar("sending", BYTES, stored).inc(bytes.into());
 			},
+			// Told when the fragment has another miner.
+			PutEvent::Blamed { .. } => {},
 			PutEvent::Replaced { segment, index, from, to, reason } => self.tell(&format!(
 				"fragment {index} of segment {segment}: miner {from} {reason}; now miner {to}"
+			)),
+			PutEvent::Waiting { segment, until } => self.tell(&format!(
+				"no candidate takes what is left of segment {segment}; more are drawn at tick {until}"
 			)),
 			PutEvent::Confirmed { fragments, of } => {
 				let bar = self.bar("confirming", FRAGMENTS, of);
@@ -107,6 +115,13 @@ impl PutBars {
 		stage.bar.finish_and_clear();
 		let _ = self.all.clear();
 	}
+}
+
+/// A bar of bytes.
+pub fn bytes_bar(name: &'static str, size: u64) -> ProgressBar {
+	let bar = ProgressBar::with_draw_target(Some(size), target()).with_style(style(BYTES));
+	bar.set_prefix(name);
+	bar
 }
 
 /// The bar of a get.

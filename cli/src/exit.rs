@@ -4,7 +4,11 @@
 //! How the program ends.
 
 use anyhow::Error;
-use planaria_sdk::{ChainError, GetError, KeyError, PutError};
+use planaria_sdk::{
+	ChainError, GetError, KeyError, PutError,
+	chain::Refusal,
+	sealed::{self, OpenError},
+};
 use std::{fmt, process::ExitCode};
 
 /// What scripts can tell apart. The numbers are documented in --help.
@@ -43,6 +47,16 @@ pub fn usage(message: impl Into<String>) -> Error {
 	Failure { code: Code::Usage, message: message.into() }.into()
 }
 
+/// Somebody does not do what was asked.
+pub fn refused(message: impl Into<String>) -> Error {
+	Failure { code: Code::Refused, message: message.into() }.into()
+}
+
+/// Somebody cannot be reached, or fails.
+pub fn network(message: impl Into<String>) -> Error {
+	Failure { code: Code::Network, message: message.into() }.into()
+}
+
 /// The user wants no more.
 pub fn interrupted() -> Error {
 	Failure { code: Code::Failure, message: "interrupted".into() }.into()
@@ -68,13 +82,13 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
 	if let Some(error) = cause.downcast_ref::<ChainError>() {
 		return Some(of_chain(error));
 	}
-	if cause.is::<KeyError>() {
+	if cause.is::<KeyError>() || cause.is::<sealed::KeyError>() {
 		return Some(Code::Usage);
 	}
 	if let Some(error) = cause.downcast_ref::<PutError>() {
 		return Some(match error {
 			PutError::Chain(error) => of_chain(error),
-			PutError::Unconfirmed { .. } => Code::Network,
+			PutError::Unconfirmed { .. } | PutError::NotDrawn(_) => Code::Network,
 			_ => Code::Failure,
 		});
 	}
@@ -87,6 +101,26 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
 		});
 	}
 	None
+}
+
+/// What to do about what the chain has refused.
+fn of_refusal(refusal: &Refusal) -> Option<&'static str> {
+	if refusal.pallet != "Space" {
+		return None;
+	}
+	match refusal.error.as_str() {
+		"NoSpace" => Some(
+			"'planaria space quote' shows what space costs, 'planaria space buy' buys it; or store in \
+			 the name of somebody who has some with --payer",
+		),
+		"OutOfSpace" => Some("add bytes with 'planaria space grow', or delete files"),
+		"InGrace" => Some("add time with 'planaria space renew'"),
+		"NotAuthorised" | "AuthorisationOver" | "OverLimit" => {
+			Some("the owner of the space can let you with 'planaria space authorise'")
+		},
+		"StillUsed" => Some("'planaria file list' shows what is stored"),
+		_ => None,
+	}
 }
 
 /// What to do about an error, where the error itself does not say it.
@@ -108,9 +142,13 @@ fn advice(error: &Error) -> Option<&'static str> {
 			Some(ChainError::Rpc { code: -32601, .. }) => {
 				Some("the node does not answer this: is it started with --miner, and is it local?")
 			},
+			Some(ChainError::Refused(refusal)) => of_refusal(refusal),
 			Some(_) => None,
 			None => match cause.downcast_ref::<GetError>() {
 				Some(GetError::Exists(_)) => Some("overwrite it with --force"),
+				Some(GetError::Sealed(OpenError::WrongKey)) => Some(
+					"give the key it was encrypted with by --key-file, or take it as it is with --raw",
+				),
 				Some(GetError::Unrestorable { .. }) => {
 					Some("try again later; 'planaria file status' shows what is missing")
 				},
@@ -145,7 +183,6 @@ mod tests {
 	use super::*;
 	use planaria_sdk::{
 		Target,
-		chain::Refusal,
 		primitives::{FileIndex, SpecError},
 	};
 
@@ -182,6 +219,16 @@ mod tests {
 		assert!(advice(&unreachable().into()).is_some_and(|advice| advice.contains("--url")));
 		assert!(advice(&PutError::Chain(unreachable()).into()).is_some());
 		assert_eq!(advice(&GetError::Exists("a".into()).into()), Some("overwrite it with --force"));
+		let wrong_key = GetError::from(OpenError::WrongKey);
+		assert!(advice(&wrong_key.into()).is_some_and(|advice| advice.contains("--key-file")));
+		let refused = |error: &str| {
+			let (pallet, error) = ("Space".into(), error.into());
+			PutError::Chain(Refusal { pallet, error, docs: String::new() }.into())
+		};
+		let advised = |error: &str| advice(&refused(error).into()).unwrap_or_default();
+		assert!(advised("NoSpace").contains("planaria space buy"));
+		assert!(advised("OutOfSpace").contains("planaria space grow"));
+		assert_eq!(advised("Overflow"), "");
 		assert_eq!(advice(&anyhow::anyhow!("any")), None);
 	}
 }

@@ -11,11 +11,13 @@ mod commands;
 
 mod context;
 
+mod encryption;
+
 mod exit;
 
 mod output;
 
-use args::{Cli, Command, RestoreCommand};
+use args::{Cli, Command, GatewayCommand, RestoreCommand};
 use clap::Parser;
 use context::Context;
 use std::{io::IsTerminal, process::ExitCode};
@@ -31,8 +33,10 @@ async fn main() -> ExitCode {
 		2 => "debug",
 		_ => "trace",
 	};
-	let filter = EnvFilter::try_from_default_env()
-		.unwrap_or_else(|_| EnvFilter::new(format!("off,planaria_sdk={level}")));
+	let served = if cli.global.verbose == 0 { "info" } else { level };
+	let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+		EnvFilter::new(format!("off,planaria_sdk={level},planaria_gateway={served}"))
+	});
 	tracing_subscriber::fmt()
 		.with_env_filter(filter)
 		.with_writer(std::io::stderr)
@@ -41,11 +45,12 @@ async fn main() -> ExitCode {
 		.init();
 
 	let json = cli.global.json;
-	// A watch has no other end.
+	// A watch has no other end. A gateway ends by itself, in order.
 	let endless = matches!(cli.command, Command::Restore(RestoreCommand::Watch(_)));
+	let serves = matches!(cli.command, Command::Gateway(GatewayCommand::Run(_)));
 	let done = tokio::select! {
 		done = run(cli) => done,
-		_ = tokio::signal::ctrl_c(), if !endless => Err(exit::interrupted()),
+		_ = tokio::signal::ctrl_c(), if !endless && !serves => Err(exit::interrupted()),
 		_ = tokio::signal::ctrl_c(), if endless => Ok(()),
 	};
 	match done {
@@ -62,7 +67,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 		Command::File(command) => commands::file::run(&context, command).await,
 		Command::Miner(command) => commands::miner::run(&context, command).await,
 		Command::Restore(command) => commands::restore::run(&context, command).await,
+		Command::Space(command) => commands::space::run(&context, command).await,
+		Command::Gateway(command) => commands::gateway::run(&context, command).await,
 		Command::Account(command) => commands::account::run(&context, command).await,
+		Command::Keys(command) => commands::keys::run(&context, command),
 		Command::Chain(command) => commands::chain::run(&context, command).await,
 		Command::Completions { shell } => output::line(&args::completions(shell)),
 	}

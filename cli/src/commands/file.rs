@@ -2,15 +2,16 @@
 // SPDX-FileCopyrightText: The Planaria developers
 
 use crate::{
-	args::FileCommand,
+	args::{EncryptionArgs, FileCommand},
 	bars,
+	commands::put,
 	context::{Context, Receipt},
 	exit,
 	output::{Table, count, facts, label},
 };
 use planaria_sdk::{
 	Target, View,
-	api::{FileLife, FileStatus, MAX_PAGE, SegmentStatus, VerdictStatus},
+	api::{FileLife, FileStatus, MAX_PAGE, PlacementStatus, SegmentStatus, VerdictStatus},
 	chain::calls,
 	primitives::{CodingParams, FileIndex},
 	put::identify,
@@ -24,7 +25,9 @@ pub async fn run(context: &Context, command: FileCommand) -> anyhow::Result<()> 
 		FileCommand::Status { file, all } => status(context, file, all).await,
 		FileCommand::List { owner } => list(context, owner).await,
 		FileCommand::Delete { file } => delete(context, file).await,
-		FileCommand::Id { path, coding } => id(context, path, coding).await,
+		FileCommand::Id { path, coding, public, encryption } => {
+			id(context, path, coding, public, &encryption).await
+		},
 	}
 }
 
@@ -120,6 +123,25 @@ fn life(state: FileLife) -> &'static str {
 	}
 }
 
+fn placement(file: &FileStatus) -> String {
+	match (file.placement, file.state) {
+		(PlacementStatus::Chosen, _) => "chosen among all miners".into(),
+		(PlacementStatus::Drawn { seed: None, .. }, _) => {
+			"to be drawn by the chain in the second block after the order".into()
+		},
+		(PlacementStatus::Drawn { ids, candidates, more_at, .. }, FileLife::Pending) => {
+			let more = match more_at {
+				Some(tick) => format!("; more at tick {tick} unless it gets on"),
+				None => String::new(),
+			};
+			format!("drawn by the chain among {ids} ids, {candidates} for each fragment{more}")
+		},
+		(PlacementStatus::Drawn { ids, .. }, _) => {
+			format!("drawn by the chain among {ids} ids")
+		},
+	}
+}
+
 fn spare(spare: i16) -> String {
 	if spare < 0 { format!("{spare} (cannot be restored now)") } else { spare.to_string() }
 }
@@ -133,6 +155,7 @@ fn text(shown: &Shown) -> String {
 		("owner", file.owner.to_string()),
 		("size", format!("{} ({} bytes)", Size(file.size), file.size)),
 		("coding", file.coding.to_string()),
+		("placement", placement(file)),
 		("segments", file.segments.to_string()),
 	];
 	if !file.label.is_empty() {
@@ -241,9 +264,16 @@ struct Identified {
 	stored_bytes: u64,
 }
 
-async fn id(context: &Context, path: PathBuf, coding: CodingParams) -> anyhow::Result<()> {
+async fn id(
+	context: &Context,
+	path: PathBuf,
+	coding: CodingParams,
+	public: bool,
+	encryption: &EncryptionArgs,
+) -> anyhow::Result<()> {
 	let bars = bars::PutBars::new();
-	let done = identify(&path, coding, bars.progress(0)).await;
+	let content = put::content(&path, public, encryption, &bars).await?;
+	let done = identify(content, coding, bars.progress(0)).await;
 	bars.finish();
 	let (id, spec) = done?;
 	let document = Identified {
@@ -279,6 +309,7 @@ mod tests {
 			unconfirmed: 0,
 			lost: 0,
 			last_progress: 5,
+			placement: PlacementStatus::Chosen,
 			deposit: 1_500_000_000_000,
 		}
 	}
@@ -323,11 +354,33 @@ mod tests {
 	}
 
 	#[test]
+	fn how_a_file_is_placed_is_shown() {
+		let of = |seed, more_at, state| {
+			let placement = PlacementStatus::Drawn { seed, ids: 120, candidates: 4, more_at };
+			super::placement(&FileStatus { placement, state, ..file() })
+		};
+		assert_eq!(super::placement(&file()), "chosen among all miners");
+		assert!(of(None, Some(9), FileLife::Pending).starts_with("to be drawn"));
+		let seed = Some([3; 32]);
+		let drawn = "drawn by the chain among 120 ids";
+		assert_eq!(of(seed, None, FileLife::Active), drawn);
+		assert_eq!(
+			of(seed, Some(9), FileLife::Pending),
+			format!("{drawn}, 4 for each fragment; more at tick 9 unless it gets on")
+		);
+		let placement = PlacementStatus::Drawn { seed, ids: 120, candidates: 4, more_at: None };
+		let json = serde_json::to_value(FileStatus { placement, ..file() }).expect("serialises");
+		assert_eq!(json["placement"]["rule"], "drawn");
+		assert_eq!(json["placement"]["ids"], 120);
+	}
+
+	#[test]
 	fn a_file_has_this_json_shape() {
 		let shown = Shown { file: file(), health: Health::of(&file(), &[]), placed_segments: None };
 		let json = serde_json::to_value(&shown).expect("serialises");
 		assert_eq!(json["file"], 7);
 		assert_eq!(json["state"], "active");
+		assert_eq!(json["placement"], serde_json::json!({ "rule": "chosen" }));
 		assert_eq!(json["deposit"], "1500000000000");
 		assert_eq!(json["id"], "01".repeat(32));
 		assert_eq!(json["health"]["unplaced"], 3);

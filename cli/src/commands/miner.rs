@@ -10,7 +10,10 @@ use crate::{
 };
 use planaria_sdk::{
 	AccountId32, Chain, ChainError, Secret, View,
-	api::{MAX_PAGE, MinerStanding, MinerStatus, NetworkStatus},
+	api::{
+		AuditLevel, AuditStatus, EarningsStatus, MAX_PAGE, MinerStanding, MinerStatus,
+		NetworkStatus,
+	},
 	chain::{Call, calls},
 	primitives::{FileIndex, FragmentName, MinerId},
 	units::{Amount, Size},
@@ -29,6 +32,7 @@ pub async fn run(context: &Context, command: MinerCommand) -> anyhow::Result<()>
 		MinerCommand::List => list(context).await,
 		MinerCommand::Exit(stash) => sign(context, &stash, calls::exit()).await,
 		MinerCommand::Finish(arg) => finish(context, &arg).await,
+		MinerCommand::Claim(arg) => claim(context, &arg).await,
 		MinerCommand::TopUp { amount, stash } => {
 			sign(context, &stash, calls::top_up(amount.0)).await
 		},
@@ -110,6 +114,29 @@ async fn finish(context: &Context, arg: &MinerArg) -> anyhow::Result<()> {
 	let secret = context.secret()?;
 	let miner = which(context, &context.view().await?, arg).await?;
 	submit(context, secret, &calls::finish(miner)).await
+}
+
+/// Earnings that were paid.
+#[derive(Debug, Serialize)]
+struct Claimed {
+	miner: MinerId,
+	/// In the token's smallest parts.
+	amount: String,
+	#[serde(flatten)]
+	receipt: Receipt,
+}
+
+async fn claim(context: &Context, arg: &MinerArg) -> anyhow::Result<()> {
+	let secret = context.secret()?;
+	let miner = which(context, &context.view().await?, arg).await?;
+	let call = calls::claim_earnings(miner);
+	let included = context.submit(context.chain().await?, secret, &call).await?;
+	let amount = included.amount("Rewards", "Claimed", "amount")?;
+	let receipt = Receipt::new(&call, &included);
+	let document = Claimed { miner, amount: amount.to_string(), receipt };
+	context
+		.printer
+		.print(&document, || format!("the payee of miner {miner} was paid {}", Amount(amount)))
 }
 
 async fn set_endpoint(
@@ -209,10 +236,29 @@ fn is_frozen(miner: &MinerStatus) -> bool {
 async fn status(context: &Context, arg: &MinerArg) -> anyhow::Result<()> {
 	let view = context.view().await?;
 	let miner = find(context, &view, arg).await?;
-	context.printer.print(&miner, || text(&miner))
+	let earnings = view.earnings(miner.miner).await?;
+	let document = Shown { miner: &miner, earnings: earnings.as_ref() };
+	context.printer.print(&document, || text(&miner, earnings.as_ref()))
 }
 
-fn text(miner: &MinerStatus) -> String {
+/// A miner and what it earns.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+	#[serde(flatten)]
+	miner: &'a MinerStatus,
+	earnings: Option<&'a EarningsStatus>,
+}
+
+/// What a miner has earned and goes on to earn.
+fn earned(earnings: &EarningsStatus) -> String {
+	let claimable = Amount(earnings.claimable);
+	if !earnings.earns {
+		return format!("{claimable} not claimed; nothing more in this standing");
+	}
+	format!("{claimable} not claimed; {} a day at present", Amount(earnings.per_day))
+}
+
+fn text(miner: &MinerStatus, earnings: Option<&EarningsStatus>) -> String {
 	let frozen = if is_frozen(miner) { " (frozen: top up to get new data)" } else { "" };
 	let mut rows = vec![
 		("miner", miner.miner.to_string()),
@@ -229,10 +275,41 @@ fn text(miner: &MinerStatus) -> String {
 		("collateral", format!("{}{frozen}", Amount(miner.collateral))),
 		("required", Amount(miner.required).to_string()),
 	];
+	if let Some(earnings) = earnings {
+		rows.push(("earned", earned(earnings)));
+	}
+	rows.push(("audits", audits(&miner.audit)));
 	if let Some(tick) = miner.free_at {
 		rows.push(("free", format!("at tick {tick}")));
 	}
 	facts(&rows)
+}
+
+/// What its failed audits have come to, what one more comes to, and what to do.
+fn audits(audit: &AuditStatus) -> String {
+	let level = |level| match level {
+		AuditLevel::Clean => "nothing",
+		AuditLevel::Warned => "a warning",
+		AuditLevel::Suspended => "a suspension",
+		AuditLevel::Slashed => "a slash",
+		AuditLevel::Expelled => "an expulsion",
+	};
+	let mut text = match audit.strikes {
+		0 => "no failures".to_owned(),
+		strikes => format!(
+			"{strikes} windows with failures, which came to {}; the next one comes to {}: see that \
+			 the node answers, and check its store",
+			level(audit.level),
+			level(audit.next)
+		),
+	};
+	if let Some(tick) = audit.heals_at {
+		text.push_str(&format!("; one is made good by passing from tick {tick} on"));
+	}
+	if audit.open > 0 {
+		text.push_str(&format!("; {} to answer", audit.open));
+	}
+	text
 }
 
 async fn list(context: &Context) -> anyhow::Result<()> {
@@ -711,24 +788,58 @@ mod tests {
 			collateral: 1,
 			required: 2,
 			free_at: None,
+			audit: AuditStatus::default(),
 		}
 	}
 
 	#[test]
 	fn a_frozen_miner_is_told_to_top_up() {
-		let text = text(&miner());
+		let text = text(&miner(), None);
 		assert!(text.contains("frozen: top up"), "{text}");
 		assert!(text.contains("8 MiB in 1 fragments"));
 		let rich = MinerStatus { collateral: 2, ..miner() };
-		assert!(!super::text(&rich).contains("frozen"));
+		assert!(!super::text(&rich, None).contains("frozen"));
+	}
+
+	fn earnings(earns: bool) -> EarningsStatus {
+		let (miner, claimable) = (MinerId(3), 1_500_000_000_000);
+		EarningsStatus { miner, earns, bytes: 8 << 20, claimable, per_day: 2_000_000_000_000 }
+	}
+
+	#[test]
+	fn a_miner_sees_what_it_earns() {
+		let shown = text(&miner(), Some(&earnings(true)));
+		assert!(shown.contains("1.5 PLAN not claimed; 2 PLAN a day"), "{shown}");
+		let shown = text(&miner(), Some(&earnings(false)));
+		assert!(shown.contains("1.5 PLAN not claimed; nothing more"), "{shown}");
+	}
+
+	#[test]
+	fn a_miner_that_failed_audits_is_told_what_comes_next() {
+		assert!(text(&miner(), None).contains("no failures"));
+		let audit = AuditStatus {
+			open: 3,
+			strikes: 1,
+			level: AuditLevel::Warned,
+			next: AuditLevel::Suspended,
+			heals_at: Some(28_900),
+		};
+		let text = text(&MinerStatus { audit, ..miner() }, None);
+		for part in ["1 windows", "a warning", "a suspension", "tick 28900", "3 to answer"] {
+			assert!(text.contains(part), "{part}: {text}");
+		}
 	}
 
 	#[test]
 	fn a_miner_has_this_json_shape() {
-		let json = serde_json::to_value(miner()).expect("serialises");
+		let (miner, earnings) = (miner(), earnings(true));
+		let document = Shown { miner: &miner, earnings: Some(&earnings) };
+		let json = serde_json::to_value(document).expect("serialises");
 		assert_eq!(json["miner"], 3);
+		assert_eq!(json["earnings"]["claimable"], "1500000000000");
 		assert_eq!(json["standing"], "serving");
 		assert_eq!(json["collateral"], "1");
+		assert_eq!(json["audit"]["level"], "clean");
 		assert_eq!(json["endpoint_addrs"][0], "127.0.0.1:4410");
 	}
 

@@ -9,10 +9,18 @@ pub mod chain;
 
 pub mod file;
 
+pub mod gateway;
+
 pub mod get;
 
+pub mod keys;
+
 pub mod miner;
+
+mod object;
 
 pub mod put;
 
 pub mod restore;
+
+pub mod space;

@@ -1,18 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Planaria developers
 
-use crate::{args::PutArgs, bars::PutBars, context::Context, output::facts};
-use planaria_sdk::{
-	Account, Preferences, PutError, PutOptions, PutReport, primitives::FileSpec, put, units::Size,
+use crate::{
+	args::{EncryptionArgs, PutArgs},
+	bars::PutBars,
+	context::Context,
+	output::facts,
 };
-use std::sync::Arc;
+use planaria_sdk::{
+	Account, Content, FileContent, Preferences, PutError, PutOptions, PutReport, SealedContent,
+	primitives::FileSpec, put_content, units::Size,
+};
+use serde::Serialize;
+use std::{path::Path, sync::Arc};
+
+/// What became of it.
+#[derive(Debug, Serialize)]
+struct Done {
+	#[serde(flatten)]
+	report: PutReport,
+	encrypted: bool,
+}
+
+/// A file as it is to be stored: encrypted, unless it shall be public.
+pub async fn content(
+	path: &Path,
+	public: bool,
+	encryption: &EncryptionArgs,
+	bars: &Arc<PutBars>,
+) -> anyhow::Result<Arc<dyn Content>> {
+	let file = Arc::new(FileContent::open(path)?);
+	if public {
+		return Ok(file);
+	}
+	let key = encryption.key_or_new()?;
+	Ok(Arc::new(SealedContent::new(file, key, bars.progress(0)).await?))
+}
 
 pub async fn run(context: &Context, args: PutArgs) -> anyhow::Result<()> {
 	let secret = context.secret()?;
 	let chain = context.chain().await?;
+	let bars = PutBars::new();
+	let content = content(&args.file, args.public, &args.encryption, &bars).await?;
 	let transport = context.transport(&chain, &args.transfer).await?;
-	// For the bar only; what is wrong with the file the put itself says.
-	let size = std::fs::metadata(&args.file).map_or(1, |metadata| metadata.len().max(1));
+	let size = content.size();
 	let stored = FileSpec::new(size, args.coding).map_or(size, |spec| spec.stored_bytes());
 	let options = PutOptions {
 		coding: args.coding,
@@ -22,14 +53,16 @@ pub async fn run(context: &Context, args: PutArgs) -> anyhow::Result<()> {
 			prefer: args.prefer.into_iter().collect(),
 			avoid: args.avoid.into_iter().collect(),
 			only: args.only.into_iter().collect(),
+			..Preferences::default()
 		},
+		placement: args.placement.map(Into::into),
 		wait: !args.no_wait,
 		again: args.again,
 		..PutOptions::default()
 	};
-	let bars = PutBars::new();
 	let account = Arc::new(Account::new(chain, secret));
-	let done = put(account, transport.clone(), &args.file, options, bars.progress(stored)).await;
+	let done =
+		put_content(account, transport.clone(), content, options, bars.progress(stored)).await;
 	bars.finish();
 	transport.endpoint().close().await;
 	let report = done.map_err(|error| match error {
@@ -38,10 +71,11 @@ pub async fn run(context: &Context, args: PutArgs) -> anyhow::Result<()> {
 			.context("not stored (put the same file again to go on where it stopped)"),
 		error => error.into(),
 	})?;
-	context.printer.print(&report, || text(&report))
+	let done = Done { report, encrypted: !args.public };
+	context.printer.print(&done, || text(&done))
 }
 
-fn text(report: &PutReport) -> String {
+fn text(Done { report, encrypted }: &Done) -> String {
 	let state = match (report.active, report.resumed && report.sent_fragments == 0) {
 		(true, true) => "stored already",
 		(true, false) => "stored",
@@ -52,7 +86,9 @@ fn text(report: &PutReport) -> String {
 		("id", report.id.to_string()),
 		("state", state.into()),
 		("size", Size(report.size).to_string()),
+		("readable", if *encrypted { "with your encryption key" } else { "by everybody" }.into()),
 		("coding", report.coding.to_string()),
+		("placement", report.placement.to_string()),
 		("segments", report.segments.to_string()),
 		("stored bytes", Size(report.stored_bytes).to_string()),
 		("sent", format!("{} in {:.1} s", Size(report.sent_bytes), report.seconds)),
@@ -63,7 +99,7 @@ fn text(report: &PutReport) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use planaria_sdk::primitives::{CodingParams, FileId, FileIndex};
+	use planaria_sdk::primitives::{CodingParams, FileId, FileIndex, PlacementRule};
 
 	#[test]
 	fn the_report_has_this_shape() {
@@ -72,6 +108,7 @@ mod tests {
 			id: FileId([0xab; 32]),
 			size: 5,
 			coding: CodingParams::LEAN,
+			placement: PlacementRule::Drawn,
 			segments: 1,
 			stored_bytes: 192,
 			sent_fragments: 3,
@@ -81,12 +118,14 @@ mod tests {
 			active: true,
 			seconds: 1.5,
 		};
-		let json = serde_json::to_value(&report).expect("serialises");
+		let done = Done { report, encrypted: true };
+		let json = serde_json::to_value(&done).expect("serialises");
 		let expected = serde_json::json!({
 			"file": 7,
 			"id": "ab".repeat(32),
 			"size": 5,
 			"coding": { "codec": 0, "data": 2, "parity": 1 },
+			"placement": "drawn",
 			"segments": 1,
 			"stored_bytes": 192,
 			"sent_fragments": 3,
@@ -95,8 +134,9 @@ mod tests {
 			"resumed": false,
 			"active": true,
 			"seconds": 1.5,
+			"encrypted": true,
 		});
 		assert_eq!(json, expected);
-		assert!(text(&report).contains("coding        2+1"));
+		assert!(text(&done).contains("coding        2+1"));
 	}
 }

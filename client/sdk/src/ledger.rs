@@ -3,9 +3,11 @@
 
 //! What putting and getting need of the chain.
 
-use crate::{Account, AccountId32, Chain, ChainError, Wait, chain::calls, placement::Terms};
+use crate::{
+	Account, AccountId32, Chain, ChainError, Placement, Wait, chain::calls, placement::Terms,
+};
 use async_trait::async_trait;
-use planaria_primitives::{CodingParams, FileId, FileIndex, MinerId};
+use planaria_primitives::{CodingParams, FileId, FileIndex, PlacementRule};
 use planaria_runtime_api::{FileStatus, MinerStatus, SegmentStatus};
 
 /// What the chain says, at its best block.
@@ -49,6 +51,8 @@ pub struct NewOrder {
 	pub label: Vec<u8>,
 	/// Whose file it shall be, if not the signer's.
 	pub payer: Option<AccountId32>,
+	/// How its fragments find their holders.
+	pub placement: PlacementRule,
 }
 
 /// An account that stores files.
@@ -65,7 +69,7 @@ pub trait Orders: Ledger {
 		&self,
 		file: FileIndex,
 		first: u32,
-		segments: &[Vec<MinerId>],
+		segments: &[Placement],
 	) -> Result<u32, ChainError>;
 }
 
@@ -140,8 +144,8 @@ impl Orders for Account {
 	}
 
 	async fn order(&self, order: &NewOrder) -> Result<FileIndex, ChainError> {
-		let NewOrder { id, size, coding, label, payer } = order;
-		let call = calls::order(id, *size, *coding, label, payer.as_ref());
+		let NewOrder { id, size, coding, label, payer, placement } = order;
+		let call = calls::order(id, *size, *coding, label, payer.as_ref(), *placement);
 		let included = self.submit(&call, Wait::default()).await?;
 		included.number("Files", "Ordered", "file").map(FileIndex)
 	}
@@ -150,7 +154,7 @@ impl Orders for Account {
 		&self,
 		file: FileIndex,
 		first: u32,
-		segments: &[Vec<MinerId>],
+		segments: &[Placement],
 	) -> Result<u32, ChainError> {
 		let call = calls::place(file, first, segments);
 		Ok(self.submit(&call, Wait::default()).await?.block.number)

@@ -6,9 +6,11 @@
 //! - [`Chain`] is a connection to a node: it reads the state and submits transactions. The
 //!   runtime's metadata is fetched when it connects, so a program keeps working when the runtime
 //!   is upgraded.
-//! - [`put`](fn@put) stores a file and [`get`](fn@get) reads one. Both work on the two seams [`Ledger`] (what the
+//! - [`put`](fn@put) stores a file, [`get`](fn@get) reads one, and a [`Reader`] reads ranges of one. They work on the two seams [`Ledger`] (what the
 //!   chain says) and [`Transport`] (fragments to and from miners), so that they run in tests
 //!   without a chain.
+//! - [`sealed`] encrypts what is put and decrypts what is read. [`put`](fn@put) and
+//!   [`get`](fn@get) themselves store and read bytes as they are.
 //!
 //! ```no_run
 //! use planaria_sdk::{
@@ -52,15 +54,19 @@ pub mod placement;
 pub mod progress;
 pub mod put;
 pub mod retry;
+pub mod sealed;
 pub mod transport;
 pub mod units;
 
 pub use chain::{Account, Chain, ChainError, Included, View, Wait};
-pub use get::{Destination, GetError, GetOptions, GetReport, Target, get};
+pub use get::{
+	ByteRange, Destination, GetError, GetOptions, GetReport, Output, Reader, Target, get,
+};
 pub use keys::{KeyError, Secret};
 pub use ledger::{Ledger, Orders};
-pub use placement::{PlacementError, Planner, Preferences};
-pub use put::{PutError, PutOptions, PutReport, put};
+pub use placement::{Placement, PlacementError, Planner, Preferences};
+pub use put::{Content, FileContent, PutError, PutOptions, PutReport, put, put_content};
+pub use sealed::{SealedContent, SealedReader, UserKey};
 pub use transport::{TransferTransport, Transport};
 
 pub use planaria_primitives as primitives;

@@ -3,8 +3,8 @@
 
 //! What a long task tells while it runs.
 
-use planaria_primitives::{FileId, FileIndex, MinerId};
-use std::sync::Arc;
+use planaria_primitives::{FileId, FileIndex, MinerId, Tick};
+use std::{sync::Arc, time::Duration};
 
 /// Told what happens. It must return quickly.
 pub type Progress<E> = Arc<dyn Fn(E) + Send + Sync>;
@@ -17,6 +17,13 @@ pub fn silent<E>() -> Progress<E> {
 /// What happens while a file is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PutEvent {
+	/// So many of the bytes were digested, to be encrypted.
+	Digesting {
+		/// How many.
+		bytes: u64,
+		/// How many there are.
+		size: u64,
+	},
 	/// So many of the file's bytes were read for the commitment.
 	Committing {
 		/// How many.
@@ -52,6 +59,16 @@ pub enum PutEvent {
 		miner: MinerId,
 		/// Its length.
 		bytes: u32,
+		/// How long that took, if the holder had nothing of it before.
+		took: Option<Duration>,
+	},
+	/// A miner did not do its part, and that is its own fault: it is silent, refuses or fails. What
+	/// follows from that for its other fragments is not told again.
+	Blamed {
+		/// Who.
+		miner: MinerId,
+		/// What it did.
+		reason: String,
 	},
 	/// A fragment goes to another miner.
 	Replaced {
@@ -65,6 +82,13 @@ pub enum PutEvent {
 		to: MinerId,
 		/// Why.
 		reason: String,
+	},
+	/// None of the candidates that were drawn for fragments of a segment takes them: more are drawn.
+	Waiting {
+		/// The segment's number.
+		segment: u32,
+		/// When, unless a fragment is confirmed meanwhile.
+		until: Tick,
 	},
 	/// So many fragments are confirmed on chain.
 	Confirmed {

@@ -70,9 +70,19 @@ pub enum Step {
 		reason: String,
 		/// Whether the holder should get nothing more in this put.
 		shun: bool,
+		/// Whether that is the holder's fault: one that has not seen the placement is only slow to
+		/// follow the chain.
+		blamed: bool,
 	},
 	/// Trying on is of no use.
 	GiveUp(String),
+}
+
+impl Step {
+	/// The holder is to blame.
+	fn replace(reason: impl ToString, shun: bool) -> Self {
+		Self::Replace { reason: reason.to_string(), shun, blamed: true }
+	}
 }
 
 /// One holder's part in the putting of one fragment.
@@ -107,7 +117,7 @@ impl Attempts {
 				self.failed("does not know the placement")
 			},
 			Ok(PutOutcome::Busy) | Err(TransferError::Busy) => self.busy(),
-			Ok(PutOutcome::Full) => Step::Replace { reason: "is full".into(), shun: true },
+			Ok(PutOutcome::Full) => Step::replace("is full", true),
 			Ok(PutOutcome::Refused(Refusal::Unwanted)) => {
 				Step::GiveUp("the file is no longer wanted: it failed or was deleted".into())
 			},
@@ -121,7 +131,7 @@ impl Attempts {
 				| TransferError::WrongGenesis { .. }
 				| TransferError::WrongVersion { .. }
 				| TransferError::Protocol(_)),
-			) => Step::Replace { reason: error.to_string(), shun: true },
+			) => Step::replace(error, true),
 			Err(error) => self.failed(&error.to_string()),
 		}
 	}
@@ -133,7 +143,7 @@ impl Attempts {
 	fn lagging(&mut self, at: u32) -> Step {
 		if self.behind >= self.patience.not_yet {
 			let reason = format!("is behind the chain, at block {at}");
-			return Step::Replace { reason, shun: true };
+			return Step::Replace { reason, shun: true, blamed: false };
 		}
 		let wait = self.wait();
 		self.behind += wait;
@@ -143,7 +153,7 @@ impl Attempts {
 	fn busy(&mut self) -> Step {
 		self.busy += 1;
 		if self.busy > self.patience.busy {
-			return Step::Replace { reason: "is busy".into(), shun: false };
+			return Step::replace("is busy", false);
 		}
 		Step::Again(self.wait())
 	}
@@ -151,7 +161,7 @@ impl Attempts {
 	fn failed(&mut self, reason: &str) -> Step {
 		self.failures += 1;
 		if self.failures >= self.patience.failures {
-			return Step::Replace { reason: reason.into(), shun: true };
+			return Step::replace(reason, true);
 		}
 		Step::Again(self.wait())
 	}
@@ -168,7 +178,7 @@ mod tests {
 	}
 
 	fn is_replaced(step: &Step, shunned: bool) -> bool {
-		matches!(step, Step::Replace { shun, .. } if *shun == shunned)
+		matches!(step, Step::Replace { shun, blamed: true, .. } if *shun == shunned)
 	}
 
 	#[test]
@@ -195,7 +205,7 @@ mod tests {
 					end => break end,
 				}
 			};
-			assert!(is_replaced(&end, true));
+			assert!(matches!(end, Step::Replace { shun: true, blamed: false, .. }));
 			assert!(waited >= Patience::default().not_yet);
 		}
 	}

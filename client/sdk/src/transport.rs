@@ -10,6 +10,7 @@ use planaria_transfer::{BindError, EndpointConfig, Fetch, Transfer, TransferConf
 use std::{
 	net::SocketAddr,
 	num::NonZeroU64,
+	ops::Range,
 	sync::{Arc, Mutex, PoisonError},
 	time::Duration,
 };
@@ -23,12 +24,13 @@ pub trait Transport: Send + Sync + 'static {
 	/// One attempt to put a fragment.
 	async fn put(&self, peer: &PeerAddr, put: &Put) -> Result<PutOutcome, TransferError>;
 
-	/// Gets a whole fragment, verified against its file's id; `pulse` beats while it arrives.
+	/// Gets a range of a fragment, verified against its file's id; `pulse` beats while it arrives.
 	async fn get(
 		&self,
 		peer: &PeerAddr,
 		name: FragmentName,
 		spec: FileSpec,
+		range: Range<u32>,
 		pulse: Arc<Pulse>,
 	) -> Result<FragmentData, TransferError>;
 }
@@ -130,9 +132,10 @@ impl Transport for TransferTransport {
 		peer: &PeerAddr,
 		name: FragmentName,
 		spec: FileSpec,
+		range: Range<u32>,
 		pulse: Arc<Pulse>,
 	) -> Result<FragmentData, TransferError> {
-		let fetch = Fetch::new(name, spec).on_progress(move |_| pulse.beat());
+		let fetch = Fetch::range(name, spec, range).on_progress(move |_| pulse.beat());
 		self.0.client().get(peer, fetch).await
 	}
 }

@@ -6,8 +6,10 @@
 //! Arguments are named and encoded by the types in the chain's metadata, so a runtime that renames
 //! or adds one is noticed before anything is signed.
 
-use crate::AccountId32;
-use planaria_primitives::{CodingParams, FileId, FileIndex, FragmentId, MinerId};
+use crate::{AccountId32, Placement};
+use planaria_primitives::{
+	CodingParams, FileId, FileIndex, FragmentId, MinerId, PlacementRule, Tick,
+};
 use subxt::dynamic::Value;
 
 /// A call, not yet encoded.
@@ -114,7 +116,12 @@ pub fn order(
 	coding: CodingParams,
 	label: &[u8],
 	payer: Option<&AccountId32>,
+	placement: PlacementRule,
 ) -> Call {
+	let placement = match placement {
+		PlacementRule::Chosen => "Chosen",
+		PlacementRule::Drawn => "Drawn",
+	};
 	let coding = Value::named_composite([
 		("codec", number(coding.codec)),
 		("data", number(coding.data)),
@@ -129,14 +136,21 @@ pub fn order(
 			("coding", coding),
 			("label", bytes(label)),
 			("payer", optional(payer.map(account))),
+			("placement", Value::unnamed_variant(placement, [])),
 		],
 	)
 }
 
-/// Places segments of a file from number `first` on: per segment one miner per fragment.
-pub fn place(file: FileIndex, first: u32, segments: &[Vec<MinerId>]) -> Call {
-	let chosen = |holders: &Vec<MinerId>| {
-		Value::unnamed_variant("Chosen", [list(holders.iter().copied().map(miner))])
+/// Places segments of a file from number `first` on.
+pub fn place(file: FileIndex, first: u32, segments: &[Placement]) -> Call {
+	let choice = |choice: &Option<u8>| optional(choice.map(number));
+	let placement = |placement: &Placement| match placement {
+		Placement::Chosen(miners) => {
+			Value::unnamed_variant("Chosen", [list(miners.iter().copied().map(miner))])
+		},
+		Placement::Drawn(choices) => {
+			Value::unnamed_variant("Drawn", [list(choices.iter().map(choice))])
+		},
 	};
 	Call::new(
 		"Files",
@@ -144,7 +158,7 @@ pub fn place(file: FileIndex, first: u32, segments: &[Vec<MinerId>]) -> Call {
 		[
 			("file", number(file.0)),
 			("first", number(first)),
-			("placements", list(segments.iter().map(chosen))),
+			("placements", list(segments.iter().map(placement))),
 		],
 	)
 }
@@ -226,6 +240,43 @@ pub fn open(fragments: &[FragmentId]) -> Call {
 	Call::new("Restore", "open", [("fragments", list(fragments.iter().map(fragment)))])
 }
 
+/// Pays a miner's payee what the miner has earned.
+pub fn claim_earnings(of: MinerId) -> Call {
+	Call::new("Rewards", "claim", [("miner", miner(of))])
+}
+
+/// Buys space: stored bytes, for so many ticks.
+pub fn buy(bytes: u64, ticks: Tick) -> Call {
+	Call::new("Space", "buy", [("bytes", number(bytes)), ("ticks", number(ticks))])
+}
+
+/// Adds bytes to the signer's space.
+pub fn grow(bytes: u64) -> Call {
+	Call::new("Space", "grow", [("bytes", number(bytes))])
+}
+
+/// Adds time to the signer's space.
+pub fn renew(ticks: Tick) -> Call {
+	Call::new("Space", "renew", [("ticks", number(ticks))])
+}
+
+/// Lets an account order so many stored bytes in the signer's name, up to and including a tick.
+pub fn authorise(operator: &AccountId32, bytes: u64, until: Tick) -> Call {
+	let operator = ("operator", account(operator));
+	let limits = [("bytes", number(bytes)), ("until", number(until))];
+	Call::new("Space", "authorise", [operator].into_iter().chain(limits))
+}
+
+/// Lets an account order nothing more in the signer's name.
+pub fn revoke(operator: &AccountId32) -> Call {
+	Call::new("Space", "revoke", [("operator", account(operator))])
+}
+
+/// Gives the signer's space back, in which nothing is stored.
+pub fn close_space() -> Call {
+	Call::new("Space", "close", [])
+}
+
 /// Moves tokens; the signer's account stays alive.
 pub fn transfer(to: &AccountId32, amount: u128) -> Call {
 	let to = Value::unnamed_variant("Id", [account(to)]);
@@ -274,9 +325,11 @@ mod tests {
 	}
 
 	#[derive(TypeInfo, Decode, PartialEq, Debug)]
-	enum Placement {
+	enum ChainPlacement {
 		#[codec(index = 0)]
 		Chosen(Vector<MinerId>),
+		#[codec(index = 1)]
+		Drawn(Vector<Option<u8>>),
 	}
 
 	#[derive(TypeInfo, Decode, PartialEq, Debug)]
@@ -297,11 +350,12 @@ mod tests {
 			coding: CodingParams,
 			label: Vector<u8>,
 			payer: Option<Account>,
+			placement: PlacementRule,
 		},
 		place {
 			file: FileIndex,
 			first: u32,
-			placements: Vector<Placement>,
+			placements: Vector<ChainPlacement>,
 		},
 		register {
 			hot_key: [u8; 32],
@@ -347,32 +401,41 @@ mod tests {
 	fn an_order_is_encoded_as_the_chain_reads_it() {
 		for label in [&b""[..], b"a", b"two"] {
 			let payer = AccountId32::new([9; 32]);
-			let call = order(&FileId([7; 32]), 5, CodingParams::STANDARD, label, Some(&payer));
+			let rule = PlacementRule::Drawn;
+			let (id, coding) = (FileId([7; 32]), CodingParams::STANDARD);
+			let call = order(&id, 5, coding, label, Some(&payer), rule);
 			let expected = RuntimeCall::order {
-				id: FileId([7; 32]),
+				id,
 				size: 5,
-				coding: CodingParams::STANDARD,
+				coding,
 				label: planaria_bounded::Bounded(label.to_vec()),
 				payer: Some(Account([9; 32])),
+				placement: rule,
 			};
 			assert_eq!(sent(call), expected);
 		}
-		let call = order(&FileId([7; 32]), 5, CodingParams::LEAN, b"", None);
-		assert!(matches!(sent(call), RuntimeCall::order { payer: None, .. }));
+		let chosen = PlacementRule::Chosen;
+		let call = order(&FileId([7; 32]), 5, CodingParams::LEAN, b"", None, chosen);
+		let RuntimeCall::order { payer, placement, .. } = sent(call) else { panic!("an order") };
+		assert_eq!((payer, placement), (None, chosen));
 	}
 
 	#[test]
 	fn placements_are_encoded_as_the_chain_reads_them() {
-		let segments = vec![vec![MinerId(1), MinerId(2)]; 2];
+		let (miners, choices) = (vec![MinerId(1), MinerId(2)], vec![Some(3), None]);
 		for count in 0..=2 {
-			let call = place(FileIndex(3), 256, &segments[..count]);
-			let chosen = || Placement::Chosen(planaria_bounded::Bounded(segments[0].clone()));
-			let expected = RuntimeCall::place {
+			let chosen = vec![Placement::Chosen(miners.clone()); count];
+			let drawn = vec![Placement::Drawn(choices.clone()); count];
+			let place = |placements: &[Placement]| sent(place(FileIndex(3), 256, placements));
+			let expected = |one: &dyn Fn() -> ChainPlacement| RuntimeCall::place {
 				file: FileIndex(3),
 				first: 256,
-				placements: planaria_bounded::Bounded((0..count).map(|_| chosen()).collect()),
+				placements: planaria_bounded::Bounded((0..count).map(|_| one()).collect()),
 			};
-			assert_eq!(sent(call), expected);
+			let one = || ChainPlacement::Chosen(planaria_bounded::Bounded(miners.clone()));
+			assert_eq!(place(&chosen), expected(&one));
+			let one = || ChainPlacement::Drawn(planaria_bounded::Bounded(choices.clone()));
+			assert_eq!(place(&drawn), expected(&one));
 		}
 	}
 

@@ -140,8 +140,16 @@ impl Included {
 
 	/// A number in the first event of this name.
 	pub fn number(&self, pallet: &str, name: &str, field: &str) -> Result<u64, ChainError> {
+		let number = u64::try_from(self.amount(pallet, name, field)?);
+		number.map_err(|_| {
+			ChainError::Incompatible(format!("{field} of {pallet}.{name} is too high"))
+		})
+	}
+
+	/// An amount in an event of the transaction.
+	pub fn amount(&self, pallet: &str, name: &str, field: &str) -> Result<u128, ChainError> {
 		let number = self.event(pallet, name).and_then(|event| event.number(field));
-		number.and_then(|number| u64::try_from(number).ok()).ok_or_else(|| {
+		number.ok_or_else(|| {
 			ChainError::Incompatible(format!("there is no {field} in an event {pallet}.{name}"))
 		})
 	}

@@ -6,10 +6,10 @@
 use super::{Block, Chain, ChainError};
 use crate::{AccountId32, placement::Terms};
 use codec::{Decode, DecodeAll, Encode};
-use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId};
+use planaria_primitives::{FileId, FileIndex, FragmentId, FragmentName, MinerId, Tick};
 use planaria_runtime_api::{
-	FileStatus, FragmentRecord, MAX_PAGE, MinerStatus, NetworkStatus, OrderStatus, SegmentStatus,
-	SegmentVerdict, TargetStatus,
+	EarningsStatus, FileStatus, FragmentRecord, MAX_PAGE, MinerStatus, NetworkStatus, OrderStatus,
+	SegmentStatus, SegmentVerdict, SpaceStatus, SpaceTerms, TargetStatus,
 };
 use subxt::ext::scale_decode::DecodeAsType;
 
@@ -102,13 +102,21 @@ impl View {
 			collateral_per_gib: u128,
 			room_floor: u64,
 		}
+		#[derive(DecodeAsType)]
+		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+		struct FilesParams {
+			drawn_from: u32,
+		}
 		let error = |error: subxt::Error| ChainError::subxt(self.chain.url(), error);
 		let at = self.chain.at(self.block).await?;
 		let address = subxt::dynamic::storage::<(), Params>("Miners", "Parameters");
 		let value = at.storage().fetch(address, ()).await.map_err(|e| error(e.into()))?;
 		let params = value.decode().map_err(|e| error(e.into()))?;
 		let Params { collateral_base, collateral_per_gib, room_floor } = params;
-		Ok(Terms { collateral_base, collateral_per_gib, room_floor })
+		let address = subxt::dynamic::storage::<(), FilesParams>("Files", "Parameters");
+		let value = at.storage().fetch(address, ()).await.map_err(|e| error(e.into()))?;
+		let FilesParams { drawn_from } = value.decode().map_err(|e| error(e.into()))?;
+		Ok(Terms { collateral_base, collateral_per_gib, room_floor, drawn_from })
 	}
 
 	/// A file.
@@ -170,6 +178,26 @@ impl View {
 	/// All segments that too little is present of.
 	pub async fn verdicts(&self) -> Result<Vec<SegmentVerdict>, ChainError> {
 		self.pages("RestoreApi_verdicts", (), |row: &SegmentVerdict| row.segment).await
+	}
+
+	/// What an account has bought.
+	pub async fn space(&self, owner: &AccountId32) -> Result<Option<SpaceStatus>, ChainError> {
+		self.call("SpaceApi_space", owner).await
+	}
+
+	/// What space costs now, and how much of it is sold.
+	pub async fn space_terms(&self) -> Result<SpaceTerms, ChainError> {
+		self.call("SpaceApi_space_terms", ()).await
+	}
+
+	/// What so many bytes cost for so many ticks at the price of now, in the token's smallest parts.
+	pub async fn quote(&self, bytes: u64, ticks: Tick) -> Result<Option<u128>, ChainError> {
+		self.call("SpaceApi_quote", (bytes, ticks)).await
+	}
+
+	/// What a registered miner earns.
+	pub async fn earnings(&self, miner: MinerId) -> Result<Option<EarningsStatus>, ChainError> {
+		self.call("SpaceApi_earnings", miner).await
 	}
 
 	/// What an account has.

@@ -5,6 +5,7 @@
 
 use crate::ChainError;
 use planaria_primitives::{FileId, FileIndex, SpecError};
+use planaria_seal::OpenError;
 use std::{fmt, io, path::PathBuf, str::FromStr};
 
 /// What is to be read: one instance, or any instance of some content.
@@ -65,6 +66,9 @@ pub enum GetError {
 	/// The chain could not be asked.
 	#[error(transparent)]
 	Chain(#[from] ChainError),
+	/// The file is encrypted and cannot be decrypted.
+	#[error(transparent)]
+	Sealed(#[from] OpenError),
 	/// Too few fragments can be had now.
 	#[error(
 		"segment {segment} cannot be restored now: {have} of the {need} fragments needed can be \

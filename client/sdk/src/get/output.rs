@@ -41,8 +41,9 @@ impl fmt::Debug for Destination {
 }
 
 impl Destination {
-	/// Fails early where the file exists.
-	pub(super) fn check(&self) -> Result<(), GetError> {
+	/// Whether it can be written, as far as that can be said without writing: fails early where the
+	/// file exists.
+	pub fn check(&self) -> Result<(), GetError> {
 		match self {
 			Self::File { path, .. } if path.is_dir() => {
 				let error = io::Error::from(io::ErrorKind::IsADirectory);
@@ -65,31 +66,41 @@ impl Destination {
 }
 
 /// A destination that is being written.
-pub enum Output {
+pub struct Output(To);
+
+enum To {
 	File { file: File, temporary: TempPath, path: PathBuf, overwrite: bool },
 	Stream(Box<dyn AsyncWrite + Send + Unpin>),
 }
 
+impl fmt::Debug for Output {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Output").finish_non_exhaustive()
+	}
+}
+
 impl Output {
+	/// Begins to write.
 	pub async fn open(destination: Destination) -> Result<Self, GetError> {
 		let (path, overwrite) = match destination {
-			Destination::Stream(stream) => return Ok(Self::Stream(stream)),
+			Destination::Stream(stream) => return Ok(Self(To::Stream(stream))),
 			Destination::File { path, overwrite } => (path, overwrite),
 		};
 		let (file, temporary) = {
 			let path = path.clone();
 			blocking(move || create(&path)).await?
 		};
-		Ok(Self::File { file: File::from_std(file), temporary, path, overwrite })
+		Ok(Self(To::File { file: File::from_std(file), temporary, path, overwrite }))
 	}
 
+	/// Writes what comes next.
 	pub async fn write(&mut self, bytes: &[u8]) -> Result<(), GetError> {
-		match self {
-			Self::File { file, path, .. } => {
+		match &mut self.0 {
+			To::File { file, path, .. } => {
 				let path = path.clone();
 				file.write_all(bytes).await.map_err(|e| unwritable(&path, e))
 			},
-			Self::Stream(stream) => {
+			To::Stream(stream) => {
 				stream.write_all(bytes).await.map_err(|e| unwritable(Path::new("-"), e))
 			},
 		}
@@ -97,11 +108,11 @@ impl Output {
 
 	/// Makes everything durable, then visible.
 	pub async fn finish(self) -> Result<(), GetError> {
-		match self {
-			Self::Stream(mut stream) => {
+		match self.0 {
+			To::Stream(mut stream) => {
 				stream.flush().await.map_err(|e| unwritable(Path::new("-"), e))
 			},
-			Self::File { mut file, temporary, path, overwrite } => {
+			To::File { mut file, temporary, path, overwrite } => {
 				let error = |error| unwritable(&path, error);
 				file.flush().await.map_err(error)?;
 				file.sync_all().await.map_err(error)?;

@@ -5,16 +5,17 @@
 
 use crate::{ChainError, PlacementError};
 use planaria_primitives::{FileIndex, SpecError};
+use planaria_seal::SealError;
 use std::{io, path::PathBuf};
 
 /// Why a file is not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
-	/// The file cannot be read.
-	#[error("cannot read {path}: {error}")]
+	/// The content cannot be read.
+	#[error("cannot read {name}: {error}")]
 	Unreadable {
-		/// Which file.
-		path: PathBuf,
+		/// Which file, or what else.
+		name: String,
 		/// Why.
 		error: io::Error,
 	},
@@ -24,6 +25,9 @@ pub enum PutError {
 	/// The file and the coding do not go together.
 	#[error(transparent)]
 	Spec(#[from] SpecError),
+	/// The content cannot be encrypted.
+	#[error(transparent)]
+	Seal(#[from] SealError),
 	/// The file changed while it was being stored.
 	#[error("the file changed while it was being stored; store a copy that does not change")]
 	Changed,
@@ -33,6 +37,25 @@ pub enum PutError {
 	/// Too few miners.
 	#[error(transparent)]
 	Placement(#[from] PlacementError),
+	/// None of the candidates that were drawn takes a fragment, and no more will be.
+	#[error(
+		"file {file}: of the candidates that were drawn for {needed} fragments of segment {segment} \
+		 only those for {found} can take them, and no more come; delete it and put it again, or \
+		 choose its holders (--placement chosen)"
+	)]
+	NoCandidates {
+		/// The file.
+		file: FileIndex,
+		/// The segment's number.
+		segment: u32,
+		/// How many fragments need a holder.
+		needed: usize,
+		/// How many can have one.
+		found: usize,
+	},
+	/// The chain does not say who is drawn.
+	#[error("nobody was drawn to hold file {0} yet; put the file again later to go on")]
+	NotDrawn(FileIndex),
 	/// No miner took a fragment.
 	#[error(
 		"no miner took fragment {index} of segment {segment} after {tried} were tried; the last {last}"
@@ -81,4 +104,12 @@ pub enum PutError {
 	/// A fork took the storage order, and it did not come back.
 	#[error("the storage order is gone from the chain (a fork); put the file again")]
 	Vanished,
+}
+
+impl PutError {
+	/// Whether there are too few miners that take data and are allowed, among all or among those
+	/// that were drawn.
+	pub const fn lacks_miners(&self) -> bool {
+		matches!(self, Self::Placement(_) | Self::NoCandidates { .. })
+	}
 }

@@ -3,7 +3,8 @@
 
 //! Storing a file.
 //!
-//! The file is read twice: once to commit to it, once to send it. In between stands the storage
+//! The file, or whatever [`Content`] it is, is read twice: once to commit to it, once to send it. In
+//! between stands the storage
 //! order on chain. What was already done is read from the chain, so a put that was broken off goes
 //! on where it stopped when it is called again with the same file, coding and account.
 //!
@@ -14,16 +15,20 @@
 //! [`MEMORY_BUDGET`](crate::MEMORY_BUDGET) are worked on at once, at least one and at most three.
 //! The transport may have up to 4 MiB more per fragment on its way.
 
+mod content;
+
 mod error;
 
 mod segment;
 
 mod source;
 
+pub use content::{Content, FileContent};
 pub use error::PutError;
+pub(crate) use source::unreadable;
 
 use crate::{
-	AccountId32, ChainError, Orders, Planner, Preferences, Transport,
+	AccountId32, ChainError, Orders, Placement, PlacementError, Planner, Preferences, Transport,
 	ledger::NewOrder,
 	progress::{Progress, PutEvent},
 	retry::{Backoff, Patience},
@@ -31,8 +36,12 @@ use crate::{
 	transport::{PeerAddr, peer},
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use planaria_primitives::{CodingParams, FileId, FileIndex, FileSpec, MinerId};
-use planaria_runtime_api::{FileLife, FileStatus, FragmentStatus, MAX_PAGE, SegmentStatus};
+use planaria_primitives::{
+	CodingParams, FileId, FileIndex, FileSpec, MinerId, PlacementRule, Tick, placement::Draw,
+};
+use planaria_runtime_api::{
+	FileLife, FileStatus, FragmentStatus, MAX_PAGE, PlacementStatus, SegmentStatus,
+};
 use rand::{SeedableRng, rngs::StdRng};
 use segment::{Work, holders_of};
 use source::Source;
@@ -48,6 +57,7 @@ use std::{
 };
 use tokio::{
 	sync::Notify,
+	task::spawn_blocking,
 	time::{Instant, sleep},
 };
 use tracing::{debug, info, warn};
@@ -63,6 +73,8 @@ pub struct PutOptions {
 	pub payer: Option<AccountId32>,
 	/// Which miners.
 	pub preferences: Preferences,
+	/// Whether they are chosen, or drawn; drawn unless the network is small where it is not said.
+	pub placement: Option<PlacementRule>,
 	/// Whether to wait until every fragment is confirmed on chain.
 	pub wait: bool,
 	/// Whether to store the file once more though the account has it already.
@@ -80,6 +92,7 @@ impl Default for PutOptions {
 			label: Vec::new(),
 			payer: None,
 			preferences: Preferences::default(),
+			placement: None,
 			wait: true,
 			again: false,
 			patience: Patience::default(),
@@ -99,6 +112,8 @@ pub struct PutReport {
 	pub size: u64,
 	/// Its coding.
 	pub coding: CodingParams,
+	/// How its holders were found.
+	pub placement: PlacementRule,
 	/// How many segments it has.
 	pub segments: u32,
 	/// The bytes all fragments take together.
@@ -139,12 +154,25 @@ pub async fn put<O: Orders, T: Transport>(
 	options: PutOptions,
 	progress: Progress<PutEvent>,
 ) -> Result<PutReport, PutError> {
+	let content = open(path).await?;
+	put_content(orders, transport, content, options, progress).await
+}
+
+/// Stores what is no file, like [`put`].
+pub async fn put_content<O: Orders, T: Transport>(
+	orders: Arc<O>,
+	transport: Arc<T>,
+	content: Arc<dyn Content>,
+	options: PutOptions,
+	progress: Progress<PutEvent>,
+) -> Result<PutReport, PutError> {
 	let began = Instant::now();
-	let source = Source::commit(path, options.coding, progress.clone()).await?;
+	let source = Source::commit(content, options.coding, progress.clone()).await?;
 	progress(PutEvent::Committed(*source.id()));
 	let miners = patiently(|| orders.miners()).await?;
 	let random = StdRng::from_rng(&mut rand::rng());
 	let terms = patiently(|| orders.terms()).await?;
+	let rule = options.placement.unwrap_or_else(|| terms.rule(&miners));
 	let planner = Planner::new(terms, &miners, options.preferences.clone(), random);
 	let peers = miners.iter().map(|miner| (miner.miner, peer(miner))).collect();
 	let put = Putting {
@@ -152,12 +180,14 @@ pub async fn put<O: Orders, T: Transport>(
 		transport,
 		source: Arc::new(source),
 		options,
+		rule,
 		progress,
 		planner: Mutex::new(planner),
 		peers: Mutex::new(peers),
 		file: Mutex::new(FileIndex(0)),
 		sent: Mutex::new(HashMap::new()),
 		unreachable: Mutex::new(HashMap::new()),
+		waiting: Mutex::new(None),
 		shunning: Notify::new(),
 		sent_fragments: AtomicU64::new(0),
 		sent_bytes: AtomicU64::new(0),
@@ -166,13 +196,19 @@ pub async fn put<O: Orders, T: Transport>(
 	put.run(began).await
 }
 
-/// The id and geometry of the file at `path`, computed without a chain.
+async fn open(path: &Path) -> Result<Arc<dyn Content>, PutError> {
+	let path = path.to_owned();
+	let opened = spawn_blocking(move || FileContent::open(&path)).await;
+	Ok(Arc::new(opened.expect("opening does not panic; qed")?))
+}
+
+/// The id and geometry of what would be stored, computed without a chain.
 pub async fn identify(
-	path: &Path,
+	content: Arc<dyn Content>,
 	coding: CodingParams,
 	progress: Progress<PutEvent>,
 ) -> Result<(FileId, FileSpec), PutError> {
-	let source = Source::commit(path, coding, progress).await?;
+	let source = Source::commit(content, coding, progress).await?;
 	Ok((*source.id(), *source.spec()))
 }
 
@@ -182,6 +218,8 @@ pub(crate) struct Putting<O, T> {
 	transport: Arc<T>,
 	source: Arc<Source>,
 	options: PutOptions,
+	/// How a new order is placed.
+	rule: PlacementRule,
 	progress: Progress<PutEvent>,
 	planner: Mutex<Planner<StdRng>>,
 	peers: Mutex<HashMap<MinerId, PeerAddr>>,
@@ -191,6 +229,8 @@ pub(crate) struct Putting<O, T> {
 	sent: Mutex<HashMap<u32, Vec<MinerId>>>,
 	/// How often in a row a miner was not reached.
 	unreachable: Mutex<HashMap<MinerId, u32>>,
+	/// Until when more candidates are waited for.
+	waiting: Mutex<Option<Tick>>,
 	/// Told when a miner is shunned.
 	shunning: Notify,
 	sent_fragments: AtomicU64,
@@ -260,6 +300,7 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 			id: *self.source.id(),
 			size: spec.size(),
 			coding: spec.coding(),
+			placement: status.placement.rule(),
 			segments: spec.segments(),
 			stored_bytes: spec.stored_bytes(),
 			sent_fragments: self.sent_fragments.load(Ordering::Relaxed),
@@ -281,6 +322,10 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		let owner = self.owner();
 		let files = patiently(|| self.orders.files_by_id(self.source.id())).await?;
 		let mut own: Vec<_> = files.into_iter().filter(|file| file.owner == owner).collect();
+		let wished = |file: &FileStatus| {
+			self.options.placement.is_none_or(|rule| file.placement.rule() == rule)
+		};
+		own.retain(wished);
 		own.retain(|file| match file.state {
 			FileLife::Pending => true,
 			FileLife::Active => !self.options.again,
@@ -307,6 +352,7 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 			coding: spec.coding(),
 			label: self.options.label.clone(),
 			payer: self.options.payer.clone(),
+			placement: self.rule,
 		};
 		match self.orders.order(&order).await {
 			Ok(file) => *lock(&self.file) = file,
@@ -390,7 +436,8 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		let mut attempt = 0;
 		let mut placed_at = None;
 		loop {
-			let file = self.status().await?.file;
+			let (status, draw) = self.drawn().await?;
+			let file = status.file;
 			let segments = patiently(|| self.orders.segments(file, first, count)).await?;
 			let unplaced = unplaced(&segments, first, count);
 			let Some(run) = unplaced.into_iter().next() else {
@@ -402,8 +449,15 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 				(self.progress)(PutEvent::Placed { segments, of });
 				return Ok((segments_in_order(file, first, &self.orders, count).await?, height));
 			};
-			let holders = self.plan(&run, &segments, &spec)?;
-			match self.orders.place(file, run.start, &holders).await {
+			let holders = match self.plan(&run, &segments, &spec, draw.as_ref()) {
+				Ok(holders) => holders,
+				Err((segment, error)) => {
+					self.until_more(&status, segment, error).await?;
+					self.refresh_miners().await?;
+					continue;
+				},
+			};
+			match self.place(file, run.start, draw.as_ref(), &holders).await {
 				Ok(block) => placed_at = placed_at.max(Some(block)),
 				// A miner may have become full or left since it was chosen.
 				Err(error) if attempt < CHAIN_ATTEMPTS && is_worth_another(&error) => {
@@ -417,31 +471,95 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		}
 	}
 
-	/// Chooses holders for a run of segments. A confirmed fragment stays where it is.
+	/// The file, and the draw of its candidates where its holders are drawn. Waits for the seed.
+	async fn drawn(&self) -> Result<(FileStatus, Option<Draw>), PutError> {
+		let deadline = Instant::now() + self.options.confirm_within;
+		loop {
+			let status = self.status().await?;
+			let draw = status.placement.draw();
+			if draw.is_some() || status.placement == PlacementStatus::Chosen {
+				return Ok((status, draw));
+			}
+			if Instant::now() >= deadline {
+				return Err(PutError::NotDrawn(status.file));
+			}
+			sleep(POLL).await;
+		}
+	}
+
+	/// Waits a while where more candidates will be drawn.
+	async fn until_more(
+		&self,
+		status: &FileStatus,
+		segment: u32,
+		error: PlacementError,
+	) -> Result<(), PutError> {
+		let until = match status.placement {
+			PlacementStatus::Chosen => return Err(error.into()),
+			PlacementStatus::Drawn { more_at, .. } => more_at,
+		};
+		let PlacementError { needed, found } = error;
+		let file = status.file;
+		let until = until.ok_or(PutError::NoCandidates { file, segment, needed, found })?;
+		if lock(&self.waiting).replace(until) != Some(until) {
+			info!(segment, needed, found, until, "waiting for more candidates");
+			(self.progress)(PutEvent::Waiting { segment, until });
+		}
+		sleep(2 * POLL).await;
+		Ok(())
+	}
+
+	/// Places segments with these holders.
+	async fn place(
+		&self,
+		file: FileIndex,
+		first: u32,
+		draw: Option<&Draw>,
+		segments: &[Vec<MinerId>],
+	) -> Result<u32, ChainError> {
+		let placement = |(number, holders): (u32, &Vec<_>)| Placement::of(draw, number, holders);
+		let placements: Vec<_> = (first..).zip(segments).map(placement).collect();
+		self.orders.place(file, first, &placements).await
+	}
+
+	/// Chooses holders for a run of segments. A confirmed fragment stays where it is. Where that
+	/// fails it says in which segment.
 	fn plan(
 		&self,
 		run: &std::ops::Range<u32>,
 		known: &[SegmentStatus],
 		spec: &FileSpec,
-	) -> Result<Vec<Vec<MinerId>>, PutError> {
+		draw: Option<&Draw>,
+	) -> Result<Vec<Vec<MinerId>>, (u32, PlacementError)> {
 		let mut planner = lock(&self.planner);
 		let mut planned = Vec::new();
 		for number in run.clone() {
 			let len = spec.fragment_len(number);
 			let known = known.iter().find(|segment| segment.number == number);
 			let Some(known) = known else {
-				planned.push(planner.segment(spec.fragments(), len)?);
+				let holders = match draw {
+					None => planner.segment(spec.fragments(), len),
+					Some(draw) => {
+						let all = 0..spec.fragments();
+						let of: Vec<_> =
+							all.map(|index| draw.of(number, index).collect()).collect();
+						planner.drawn(&of, &[], len)
+					},
+				};
+				planned.push(holders.map_err(|error| (number, error))?);
 				continue;
 			};
 			let mut holders: Vec<_> =
 				known.fragments.iter().filter_map(|fragment| fragment.holder).collect();
 			let mut complete = Vec::new();
-			for fragment in &known.fragments {
+			for (index, fragment) in (0..).zip(&known.fragments) {
 				complete.push(match fragment.holder {
 					Some(holder) => holder,
 					None if fragment.confirmed => MinerId::NOBODY,
 					None => {
-						let chosen = planner.replacement(&holders, len)?;
+						let chosen = planner
+							.another(draw.map(|draw| draw.of(number, index)), &holders, len)
+							.map_err(|error| (number, error))?;
 						holders.push(chosen);
 						chosen
 					},

@@ -13,8 +13,8 @@ use crate::{
 use futures::{StreamExt, stream::FuturesUnordered};
 use planaria_primitives::MinerId;
 use planaria_runtime_api::{FragmentStatus, SegmentStatus};
-use std::sync::atomic::Ordering;
-use tokio::time::sleep;
+use std::{sync::atomic::Ordering, time::Duration};
+use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
 /// A segment that is to be sent.
@@ -34,11 +34,17 @@ pub struct Work {
 
 /// How the attempts with one holder ended.
 enum End {
-	/// So many bytes were sent; none where it had the fragment already.
-	Done(Option<u32>),
+	/// It has the fragment.
+	Done {
+		/// How many bytes were sent; none where it had the fragment already.
+		sent: Option<u32>,
+		/// How long the last attempt took.
+		took: Duration,
+	},
 	Replace {
 		reason: String,
 		shun: bool,
+		blamed: bool,
 	},
 	GiveUp(String),
 }
@@ -64,9 +70,17 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		let mut puts = self.source.fragments(file, number, todo).await?;
 		let mut tried = 1;
 		if replace {
+			let reason = "does not confirm it";
 			let mut failed =
-				puts.iter().map(|put| (put.name.index, "does not confirm it".to_owned())).collect();
-			placed_at = self.replace(number, &mut holders, &mut failed).await?;
+				puts.iter().map(|put| (put.name.index, reason.to_owned())).collect::<Vec<_>>();
+			let silent = holders.clone();
+			let replaced = self.replace(number, &mut holders, &mut failed).await;
+			if replaced.as_ref().err().is_none_or(PutError::lacks_miners) {
+				for (index, _) in &failed {
+					self.note_blamed(silent[usize::from(*index)], reason);
+				}
+			}
+			placed_at = replaced?;
 			puts.retain(|put| failed.iter().any(|(index, _)| *index == put.name.index));
 		}
 		loop {
@@ -78,8 +92,11 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 			while let Some((put, miner, end)) = offers.next().await {
 				let index = put.name.index;
 				match end {
-					End::Done(sent) => self.note_sent(put, miner, sent),
-					End::Replace { reason, shun } => {
+					End::Done { sent, took } => self.note_sent(put, miner, sent, took),
+					End::Replace { reason, shun, blamed } => {
+						if blamed {
+							self.note_blamed(miner, &reason);
+						}
 						if shun {
 							lock(&self.planner).shun(miner);
 							self.shunning.notify_waiters();
@@ -111,14 +128,15 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		placed_at: u32,
 	) -> (&'put Put, MinerId, End) {
 		let mut attempts = Attempts::new(self.options.patience, placed_at);
-		let end = |reason: &str, shun| End::Replace { reason: reason.into(), shun };
+		let end = |reason: &str, blamed| End::Replace { reason: reason.into(), shun: true, blamed };
 		let peer = lock(&self.peers).get(&miner).cloned();
-		let Some(peer) = peer else { return (put, miner, end("is no longer registered", true)) };
+		let Some(peer) = peer else { return (put, miner, end("is no longer registered", false)) };
 		loop {
+			let began = Instant::now();
 			let outcome = tokio::select! {
 				biased;
 				() = self.until_shunned(miner) => {
-					return (put, miner, end("failed with other fragments", true));
+					return (put, miner, end("failed with other fragments", false));
 				},
 				outcome = self.transport.put(&peer, put) => outcome,
 			};
@@ -132,11 +150,11 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 						Ok(PutOutcome::Stored { sent }) => Some(sent),
 						_ => None,
 					};
-					return (put, miner, End::Done(sent));
+					return (put, miner, End::Done { sent, took: began.elapsed() });
 				},
 				Step::Again(wait) => sleep(wait).await,
-				Step::Replace { reason, shun } => {
-					return (put, miner, End::Replace { reason, shun });
+				Step::Replace { reason, shun, blamed } => {
+					return (put, miner, End::Replace { reason, shun, blamed });
 				},
 				Step::GiveUp(reason) => return (put, miner, End::GiveUp(reason)),
 			}
@@ -169,7 +187,7 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		}
 	}
 
-	fn note_sent(&self, put: &Put, miner: MinerId, sent: Option<u32>) {
+	fn note_sent(&self, put: &Put, miner: MinerId, sent: Option<u32>, took: Duration) {
 		let (segment, index) = (put.name.segment, put.name.index);
 		let bytes = put.fragment.len();
 		let fragments = usize::from(self.source.spec().fragments());
@@ -179,7 +197,12 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 			self.sent_fragments.fetch_add(1, Ordering::Relaxed);
 			self.sent_bytes.fetch_add(u64::from(sent), Ordering::Relaxed);
 		}
-		(self.progress)(PutEvent::Sent { segment, index, miner, bytes });
+		let took = sent.filter(|sent| *sent >= bytes).map(|_| took);
+		(self.progress)(PutEvent::Sent { segment, index, miner, bytes, took });
+	}
+
+	fn note_blamed(&self, miner: MinerId, reason: &str) {
+		(self.progress)(PutEvent::Blamed { miner, reason: reason.into() });
 	}
 
 	fn note_replaced(&self, segment: u32, index: u8, from: MinerId, to: MinerId, reason: String) {
@@ -188,36 +211,46 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		(self.progress)(PutEvent::Replaced { segment, index, from, to, reason });
 	}
 
-	/// Gives those fragments of consecutive segments whose holder failed before to other miners,
-	/// all by one call. Where that fails each segment's own turn comes.
+	/// Gives those fragments of consecutive segments whose holder failed before, or is not wanted
+	/// any more, to other miners, all by one call. Where that fails each segment's own turn comes.
 	pub(super) async fn leave_shunned(
 		&self,
 		segments: &mut [SegmentStatus],
 	) -> Result<Option<u32>, PutError> {
+		let (status, draw) = self.drawn().await?;
 		let mut new: Vec<_> = segments.iter().map(holders_of).collect();
 		let mut changed = Vec::new();
 		for (segment, holders) in segments.iter().zip(&mut new) {
 			let len = self.source.spec().fragment_len(segment.number);
 			for (index, fragment) in (0u8..).zip(&segment.fragments) {
 				let mut planner = lock(&self.planner);
-				let shunned = fragment.holder.filter(|holder| planner.is_shunned(*holder));
-				let Some(from) = shunned.filter(|_| !fragment.confirmed) else { continue };
-				let to = planner.replacement(holders, len)?;
+				let Some(from) = fragment.holder.filter(|_| !fragment.confirmed) else { continue };
+				let reason = match from {
+					from if planner.is_shunned(from) => "failed before",
+					from if planner.is_unwanted(from) => "is not to have it",
+					_ => continue,
+				};
+				let candidates = draw.as_ref().map(|draw| draw.of(segment.number, index));
+				let to = match planner.another(candidates, holders, len) {
+					Ok(to) => to,
+					// There may be more of them when its turn comes.
+					Err(_) if draw.is_some() => continue,
+					Err(error) => return Err(error.into()),
+				};
 				holders[usize::from(index)] = to;
-				changed.push((segment.number, index, from, to));
+				changed.push((segment.number, index, from, to, reason));
 			}
 		}
 		let (Some(first), false) = (segments.first(), changed.is_empty()) else { return Ok(None) };
-		let file = *lock(&self.file);
-		match self.orders.place(file, first.number, &new).await {
+		match self.place(status.file, first.number, draw.as_ref(), &new).await {
 			Ok(block) => {
 				for (segment, holders) in segments.iter_mut().zip(&new) {
 					for (fragment, holder) in segment.fragments.iter_mut().zip(holders) {
 						fragment.holder = Some(*holder).filter(|holder| *holder != MinerId::NOBODY);
 					}
 				}
-				for (segment, index, from, to) in changed {
-					self.note_replaced(segment, index, from, to, "failed before".into());
+				for (segment, index, from, to, reason) in changed {
+					self.note_replaced(segment, index, from, to, reason.into());
 				}
 				Ok(Some(block))
 			},
@@ -240,7 +273,8 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		let mut attempt = 0;
 		loop {
 			self.refresh_miners().await?;
-			let file = self.status().await?.file;
+			let (status, draw) = self.drawn().await?;
+			let file = status.file;
 			let known = patiently(|| self.orders.segments(file, segment, 1)).await?;
 			if let Some(known) = known.first() {
 				*holders = holders_of(known);
@@ -249,13 +283,28 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 			if failed.is_empty() {
 				return Ok(patiently(|| self.orders.height()).await?);
 			}
+			let indices: Vec<u8> = failed.iter().map(|(index, _)| *index).collect();
+			let others = match &draw {
+				None => lock(&self.planner).others(indices.len(), holders, len),
+				Some(draw) => {
+					let of = |index: &u8| draw.of(segment, *index).collect();
+					let of: Vec<_> = indices.iter().map(of).collect();
+					lock(&self.planner).drawn(&of, holders, len)
+				},
+			};
+			let others = match others {
+				Ok(others) => others,
+				Err(error) => {
+					self.until_more(&status, segment, error).await?;
+					continue;
+				},
+			};
+			// Different from every holder there was.
 			let mut new = holders.clone();
-			for (index, _) in failed.iter() {
-				// Different from every holder, old and new.
-				let taken: Vec<_> = holders.iter().chain(&new).copied().collect();
-				new[usize::from(*index)] = lock(&self.planner).replacement(&taken, len)?;
+			for (index, other) in indices.iter().zip(others) {
+				new[usize::from(*index)] = other;
 			}
-			match self.orders.place(file, segment, std::slice::from_ref(&new)).await {
+			match self.place(file, segment, draw.as_ref(), std::slice::from_ref(&new)).await {
 				Ok(block) => {
 					for (index, reason) in failed.iter().cloned() {
 						let place = usize::from(index);

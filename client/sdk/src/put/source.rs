@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Planaria developers
 
-//! The file that is being stored.
+//! The content that is being stored, committed to.
 
-use super::PutError;
+use super::{Content, PutError};
 use crate::{
 	progress::{Progress, PutEvent},
 	transport::Put,
@@ -13,82 +13,78 @@ use planaria_erasure::{Coder, Commitment, ReadError, commit};
 use planaria_primitives::{CodingParams, FileId, FileIndex, FileSpec, FragmentName};
 use planaria_transfer::Fragment;
 use std::{
-	fs::File,
-	io::{self, Read, Seek, SeekFrom},
-	path::{Path, PathBuf},
+	io::{self, Read},
 	sync::Arc,
 };
 use tokio::task::spawn_blocking;
 
-/// A file, committed to.
-#[derive(Debug)]
+/// A content, committed to.
 pub struct Source {
-	path: PathBuf,
+	content: Arc<dyn Content>,
 	commitment: Commitment,
 	coder: Coder,
 }
 
-/// Tells how far it has come.
-struct Counting<R> {
-	reader: R,
-	bytes: u64,
-	told: u64,
-	size: u64,
+/// Reads a content in order and tells how far it has come.
+struct InOrder<'a> {
+	content: &'a dyn Content,
+	offset: u64,
 	progress: Progress<PutEvent>,
 }
 
-impl<R: Read> Read for Counting<R> {
+impl Read for InOrder<'_> {
 	fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-		const STEP: u64 = 4 << 20;
-		let read = self.reader.read(to)?;
-		self.bytes += read as u64;
-		if self.bytes - self.told >= STEP || self.bytes == self.size {
-			self.told = self.bytes;
-			(self.progress)(PutEvent::Committing { bytes: self.bytes, size: self.size });
+		const STEP: usize = 4 << 20;
+		let size = self.content.size();
+		let rest = usize::try_from(size - self.offset).unwrap_or(usize::MAX);
+		let len = to.len().min(STEP).min(rest);
+		if len > 0 {
+			self.content.read_at(self.offset, &mut to[..len])?;
+			self.offset += len as u64;
+			(self.progress)(PutEvent::Committing { bytes: self.offset, size });
 		}
-		Ok(read)
+		Ok(len)
 	}
 }
 
-/// The file's commitment, as [`Source::commit`] computes it, without the chain.
-pub(crate) fn commit_file(
-	path: &Path,
+/// The content's commitment, as [`Source::commit`] computes it.
+fn commit_content(
+	content: &dyn Content,
 	coding: CodingParams,
 	progress: Progress<PutEvent>,
 ) -> Result<Commitment, PutError> {
-	let unreadable = |error| PutError::Unreadable { path: path.into(), error };
-	let file = File::open(path).map_err(unreadable)?;
-	let metadata = file.metadata().map_err(unreadable)?;
-	if !metadata.is_file() {
-		return Err(PutError::NotAFile(path.into()));
-	}
-	let size = metadata.len();
-	let spec = FileSpec::new(size, coding)?;
-	let reader = Counting { reader: file, bytes: 0, told: 0, size, progress };
-	commit(&spec, reader).map_err(|error| match error {
-		ReadError::Io(error) => unreadable(error),
+	let spec = FileSpec::new(content.size(), coding)?;
+	commit(&spec, InOrder { content, offset: 0, progress }).map_err(|error| match error {
+		ReadError::Io(error) => unreadable(content, error),
 		ReadError::TooShort { .. } | ReadError::TooLong { .. } | ReadError::Changed { .. } => {
 			PutError::Changed
 		},
 	})
 }
 
+/// What it means that a content cannot be read.
+pub(crate) fn unreadable(content: &dyn Content, error: io::Error) -> PutError {
+	match error.kind() {
+		io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => PutError::Changed,
+		_ => PutError::Unreadable { name: content.name(), error },
+	}
+}
+
 impl Source {
-	/// Reads the file for the first time.
+	/// Reads the content for the first time.
 	pub async fn commit(
-		path: &Path,
+		content: Arc<dyn Content>,
 		coding: CodingParams,
 		progress: Progress<PutEvent>,
 	) -> Result<Self, PutError> {
-		let path = path.to_owned();
 		let commitment = {
-			let path = path.clone();
-			spawn_blocking(move || commit_file(&path, coding, progress))
+			let content = content.clone();
+			spawn_blocking(move || commit_content(&*content, coding, progress))
 				.await
 				.expect("committing does not panic; qed")?
 		};
 		let coder = Coder::new(*commitment.spec());
-		Ok(Self { path, commitment, coder })
+		Ok(Self { content, commitment, coder })
 	}
 
 	/// The file's id.
@@ -141,15 +137,9 @@ impl Source {
 		let len = usize::try_from(spec.segment_len(segment)).expect("at most 504 MiB; qed");
 		let offset = u64::from(segment) * spec.coding().segment_capacity();
 		let mut bytes = vec![0; len];
-		let mut read = || {
-			let mut file = File::open(&self.path)?;
-			file.seek(SeekFrom::Start(offset))?;
-			file.read_exact(&mut bytes)
-		};
-		match read() {
+		match self.content.read_at(offset, &mut bytes) {
 			Ok(()) => Ok(bytes),
-			Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(PutError::Changed),
-			Err(error) => Err(PutError::Unreadable { path: self.path.clone(), error }),
+			Err(error) => Err(unreadable(&*self.content, error)),
 		}
 	}
 }

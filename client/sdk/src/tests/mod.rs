@@ -7,6 +7,10 @@ mod network;
 
 mod put_get;
 
+mod ranges;
+
+mod sealed;
+
 use crate::AccountId32;
 use planaria_primitives::MinerId;
 use planaria_runtime_api::{MinerStanding, MinerStatus};
@@ -31,5 +35,6 @@ pub(crate) fn miner(id: u32) -> MinerStatus {
 		collateral: 0,
 		required: 0,
 		free_at: None,
+		audit: Default::default(),
 	}
 }

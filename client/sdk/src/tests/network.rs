@@ -5,7 +5,7 @@
 
 use super::miner;
 use crate::{
-	AccountId32, ChainError, Ledger, Orders, TransferTransport,
+	AccountId32, ChainError, Ledger, Orders, Placement, TransferTransport,
 	chain::Refusal,
 	ledger::NewOrder,
 	placement::Terms,
@@ -14,10 +14,12 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use planaria_primitives::{
-	FileId, FileIndex, FileSpec, FragmentHash, FragmentName, MinerId, SegmentId, Sidecar,
+	FileId, FileIndex, FileSpec, FragmentHash, FragmentName, MinerId, PlacementRule, SegmentId,
+	Sidecar,
 };
 use planaria_runtime_api::{
-	FileLife, FileStatus, FragmentStatus, MinerStanding, MinerStatus, SegmentStatus,
+	FileLife, FileStatus, FragmentStatus, MinerStanding, MinerStatus, PlacementStatus,
+	SegmentStatus,
 };
 use planaria_transfer::{
 	EndpointConfig, FragmentService, FragmentSink, OpenError, PeerKey, PutOffer, ReadError, Server,
@@ -57,10 +59,30 @@ pub struct State {
 	/// How many orders and placements there were.
 	pub orders: u32,
 	pub places: u32,
+	/// What candidates are drawn by.
+	pub seed: u8,
+	/// How often a file is looked at before its seed is there.
+	pub unseeded: u32,
+	/// How often it is before each fragment has eight candidates instead of four.
+	pub more_in: u32,
+	/// With so many miners holders are drawn where nothing is said.
+	pub drawn_from: Option<u32>,
 	/// How many of the next placements fail.
 	pub refuse: u32,
 	/// What the miners' disks hold.
 	pub disks: HashMap<MinerId, HashMap<FragmentName, Stored>>,
+}
+
+impl State {
+	/// How a file is placed whose holders are drawn.
+	pub fn drawn(&self) -> PlacementStatus {
+		PlacementStatus::Drawn {
+			seed: (self.unseeded == 0).then_some([self.seed; 32]),
+			ids: self.miners.len() as u32,
+			candidates: if self.more_in == 0 { 8 } else { 4 },
+			more_at: (self.more_in > 0).then_some(99),
+		}
+	}
 }
 
 /// The chain. Clones are the same.
@@ -103,11 +125,19 @@ impl Ledger for Fake {
 	}
 
 	async fn terms(&self) -> Result<Terms, ChainError> {
-		Ok(Terms::default())
+		let drawn_from = self.state().drawn_from.unwrap_or(u32::MAX);
+		Ok(Terms { drawn_from, ..Terms::default() })
 	}
 
 	async fn file(&self, file: FileIndex) -> Result<Option<FileStatus>, ChainError> {
-		Ok(self.state().files.get(&file).cloned())
+		let mut state = self.state();
+		let Some(mut status) = state.files.get(&file).cloned() else { return Ok(None) };
+		if status.placement != PlacementStatus::Chosen {
+			status.placement = state.drawn();
+			state.unseeded = state.unseeded.saturating_sub(1);
+			state.more_in = state.more_in.saturating_sub(1);
+		}
+		Ok(Some(status))
 	}
 
 	async fn files_by_id(&self, id: &FileId) -> Result<Vec<FileStatus>, ChainError> {
@@ -151,6 +181,10 @@ impl Orders for Fake {
 			unconfirmed: spec.segments() * u32::from(spec.fragments()),
 			lost: 0,
 			last_progress: 0,
+			placement: match order.placement {
+				PlacementRule::Chosen => PlacementStatus::Chosen,
+				PlacementRule::Drawn => state.drawn(),
+			},
 			deposit: 0,
 		};
 		state.files.insert(file, status);
@@ -161,7 +195,7 @@ impl Orders for Fake {
 		&self,
 		file: FileIndex,
 		first: u32,
-		segments: &[Vec<MinerId>],
+		segments: &[Placement],
 	) -> Result<u32, ChainError> {
 		let refusal = |pallet: &str, error: &str| {
 			let (pallet, error, docs) = (pallet.into(), error.into(), String::new());
@@ -175,7 +209,28 @@ impl Orders for Fake {
 		}
 		assert!(segments.len() <= 256, "the chain takes no more");
 		let first_segment = state.files[&file].first_segment;
-		for (number, holders) in (first..).zip(segments) {
+		let draw = match state.files[&file].placement {
+			PlacementStatus::Chosen => None,
+			PlacementStatus::Drawn { .. } => {
+				Some(state.drawn().draw().expect("placed with a seed"))
+			},
+		};
+		for (number, placement) in (first..).zip(segments) {
+			let before = state.segments.get(&(file, number));
+			let choice = |(index, choice): (usize, &Option<u8>)| match (choice, &draw) {
+				(Some(choice), Some(draw)) => draw.candidate(number, index as u8, *choice),
+				(_, _) => before.and_then(|before| before.fragments[index].holder),
+			};
+			let holders: Vec<MinerId> = match placement {
+				Placement::Chosen(miners) => {
+					assert_eq!(draw, None, "the chain takes no chosen holders");
+					miners.clone()
+				},
+				Placement::Drawn(choices) => {
+					let holders = choices.iter().enumerate().map(choice);
+					holders.collect::<Option<_>>().expect("a candidate, or placed before")
+				},
+			};
 			let mut known = holders.clone();
 			known.sort();
 			known.dedup();

@@ -3,44 +3,53 @@
 
 use super::network::{Manner, Network};
 use crate::{
-	Destination, GetError, GetOptions, GetReport, Preferences, PutError, PutOptions, PutReport,
-	Target, get,
+	Content, Destination, GetError, GetOptions, GetReport, Preferences, PutError, PutOptions,
+	PutReport, Target, get,
 	progress::{self, GetEvent, PutEvent},
-	put,
+	put, put_content,
 	retry::Patience,
 };
-use planaria_primitives::{CodingParams, FileIndex, MinerId};
-use planaria_runtime_api::FileLife;
+use bytes::Bytes;
+use planaria_primitives::{CodingParams, FileIndex, MinerId, PlacementRule, placement::Draw};
+use planaria_runtime_api::{FileLife, FragmentStatus};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
-	fs,
+	collections::{BTreeSet, HashSet},
+	fs, io,
 	path::{Path, PathBuf},
-	sync::{Arc, Mutex},
+	sync::{
+		Arc, Mutex,
+		atomic::{AtomicU32, Ordering},
+	},
 	time::Duration,
 };
 use tempfile::TempDir;
 
 /// Random bytes in a file.
-struct Content {
-	dir: TempDir,
-	path: PathBuf,
-	bytes: Vec<u8>,
+pub struct Sample {
+	pub dir: TempDir,
+	pub path: PathBuf,
+	pub bytes: Vec<u8>,
 }
 
-fn content(len: usize) -> Content {
+pub fn content(len: usize) -> Sample {
 	let dir = tempfile::tempdir().expect("a directory");
 	let path = dir.path().join("in");
 	let mut bytes = vec![0; len];
 	StdRng::seed_from_u64(len as u64).fill(&mut bytes[..]);
 	fs::write(&path, &bytes).expect("written");
-	Content { dir, path, bytes }
+	Sample { dir, path, bytes }
 }
 
-fn options(coding: CodingParams) -> PutOptions {
+pub fn options(coding: CodingParams) -> PutOptions {
 	PutOptions { coding, ..PutOptions::default() }
 }
 
-async fn store(network: &Network, path: &Path, options: PutOptions) -> Result<PutReport, PutError> {
+pub async fn store(
+	network: &Network,
+	path: &Path,
+	options: PutOptions,
+) -> Result<PutReport, PutError> {
 	let chain = Arc::new(network.chain.clone());
 	put(chain, network.transport.clone(), path, options, progress::silent()).await
 }
@@ -54,7 +63,7 @@ async fn read(network: &Network, target: Target, to: &Path) -> Result<GetReport,
 }
 
 /// Two segments and a bit.
-const LEN: usize = (33 << 20) + 17;
+pub const LEN: usize = (33 << 20) + 17;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_put_is_got() {
@@ -81,6 +90,45 @@ async fn what_is_put_is_got() {
 		}
 	}
 	assert_eq!(network.held().iter().sum::<usize>(), 3 + 6 + 9 + 3);
+}
+
+/// Bytes that are others from the second time on that they are read.
+#[derive(Debug)]
+struct Fickle(AtomicU32);
+
+impl Content for Fickle {
+	fn size(&self) -> u64 {
+		1000
+	}
+
+	fn read_at(&self, _: u64, to: &mut [u8]) -> io::Result<()> {
+		to.fill(u8::from(self.0.fetch_add(1, Ordering::Relaxed) > 0));
+		Ok(())
+	}
+
+	fn name(&self) -> String {
+		"fickle".into()
+	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_file_is_put_as_well_unless_it_changes() {
+	let network = Network::new(3).await;
+	let store = |content: Arc<dyn Content>| {
+		let (chain, transport) = (Arc::new(network.chain.clone()), network.transport.clone());
+		put_content(chain, transport, content, options(CodingParams::LEAN), progress::silent())
+	};
+	let file = content(LEN);
+	let stored = store(Arc::new(Bytes::from(file.bytes.clone()))).await.expect("stored");
+	let out = file.dir.path().join("out");
+	read(&network, Target::File(stored.file), &out).await.expect("read");
+	assert!(fs::read(&out).expect("there") == file.bytes);
+
+	let error = store(Arc::new(Fickle(AtomicU32::new(0)))).await.expect_err("it changed");
+	assert!(matches!(error, PutError::Changed), "{error}");
+	assert_eq!(network.held().iter().sum::<usize>(), 9);
+	let error = store(Arc::new(Bytes::new())).await.expect_err("it is empty");
+	assert!(matches!(error, PutError::Spec(_)), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,6 +221,17 @@ async fn holders_that_do_not_take_a_fragment_are_replaced() {
 		})
 		.collect();
 	assert!(replaced.contains(&3) && replaced.contains(&4), "{replaced:?}");
+	// Those that are late or busy for a while are not to blame.
+	let blamed: BTreeSet<_> = told
+		.lock()
+		.expect("no panic")
+		.iter()
+		.filter_map(|event| match event {
+			PutEvent::Blamed { miner, .. } => Some(miner.0),
+			_ => None,
+		})
+		.collect();
+	assert_eq!(blamed, [3, 4].into());
 	let held = network.held();
 	assert_eq!((held[3], held[4], held[5], held[6]), (0, 0, 1, 1));
 }
@@ -195,6 +254,95 @@ async fn a_holder_that_never_confirms_is_replaced() {
 	let state = network.chain.state();
 	let holders = &state.segments[&(stored.file, 0)].fragments;
 	assert!(holders.iter().all(|fragment| fragment.holder != Some(MinerId(3))));
+}
+
+/// The holders of a file's first segment, of which each must be a candidate.
+fn candidates_of(network: &Network, file: FileIndex) -> Vec<MinerId> {
+	let state = network.chain.state();
+	let draw = state.drawn().draw().expect("the seed is there");
+	let holder = |(index, fragment): (u8, &FragmentStatus)| {
+		let holder = fragment.holder.expect("it is placed");
+		assert!(draw.of(0, index).any(|miner| miner == holder), "{holder} was drawn");
+		holder
+	};
+	(0..).zip(&state.segments[&(file, 0)].fragments).map(holder).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_large_network_holders_are_candidates() {
+	let network = Network::new(12).await;
+	network.chain.state().drawn_from = Some(12);
+	network.chain.state().unseeded = 2;
+	let file = content(1000);
+	let stored = store(&network, &file.path, options(CodingParams::LEAN)).await.expect("stored");
+	assert_eq!((stored.active, stored.placement), (true, PlacementRule::Drawn));
+	candidates_of(&network, stored.file);
+	// Who wishes another way gets it, beside.
+	let chosen =
+		PutOptions { placement: Some(PlacementRule::Chosen), ..options(CodingParams::LEAN) };
+	let other = store(&network, &file.path, chosen).await.expect("stored");
+	assert_eq!((other.active, other.placement), (true, PlacementRule::Chosen));
+	assert_ne!(other.file, stored.file);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_fails_is_replaced_by_another_one_as_soon_as_there_is_one() {
+	// Of the first four of each fragment nobody takes any; of the next four somebody else may.
+	const MINERS: u32 = 20;
+	let candidates = |seed: u8, index: u8, skip: usize| {
+		let draw = Draw { seed: [seed; 32], ids: MINERS, candidates: 8 };
+		draw.of(0, index).skip(skip).take(4).collect::<HashSet<_>>()
+	};
+	let first = |seed| (0..3).flat_map(|index| candidates(seed, index, 0)).collect();
+	let more_help = |seed: &u8| {
+		let first: HashSet<MinerId> = first(*seed);
+		let next = |index| &candidates(*seed, index, 4) - &first;
+		(0..3).all(|index| next(index).len() > usize::from(index))
+	};
+	let seed = (0..=u8::MAX).find(more_help).expect("there is one");
+	let full: HashSet<MinerId> = first(seed);
+	let network = Network::new(MINERS).await;
+	network.chain.state().seed = seed;
+	for miner in &full {
+		network.chain.state().manners.insert(*miner, Manner::Full);
+	}
+	network.chain.state().more_in = 10;
+	let file = content(1000);
+	let told = Arc::new(Mutex::new(Vec::new()));
+	let listener = told.clone();
+	let drawn = PutOptions {
+		placement: Some(PlacementRule::Drawn),
+		patience: Patience { replacements: 8, ..Patience::default() },
+		..options(CodingParams::LEAN)
+	};
+	let stored = put(
+		Arc::new(network.chain.clone()),
+		network.transport.clone(),
+		&file.path,
+		drawn,
+		Arc::new(move |event| listener.lock().expect("no panic").push(event)),
+	)
+	.await
+	.expect("stored");
+	assert!(stored.active);
+	let waited = PutEvent::Waiting { segment: 0, until: 99 };
+	let times = told.lock().expect("no panic").iter().filter(|event| **event == waited).count();
+	assert_eq!(times, 1);
+	let holders = candidates_of(&network, stored.file);
+	assert!(holders.iter().all(|holder| !full.contains(holder)));
+
+	// Where no more come, that is said.
+	for miner in (0..MINERS).map(MinerId) {
+		network.chain.state().manners.insert(miner, Manner::Full);
+	}
+	let again = PutOptions {
+		placement: Some(PlacementRule::Drawn),
+		patience: Patience { replacements: 8, ..Patience::default() },
+		again: true,
+		..options(CodingParams::LEAN)
+	};
+	let error = store(&network, &file.path, again).await.expect_err("all are full");
+	assert!(matches!(error, PutError::NoCandidates { segment: 0, .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,6 +374,29 @@ async fn a_put_that_broke_off_goes_on_with_what_is_missing() {
 	let fourth = store(&network, &file.path, again).await.expect("stored");
 	assert_eq!((fourth.file, fourth.sent_fragments), (FileIndex(2), 9));
 	assert_eq!(fourth.id, first.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_that_goes_on_offers_nothing_to_who_is_to_be_avoided() {
+	let mut network = Network::new(2).await;
+	network.join(2, Manner::Silent).await;
+	let file = content(LEN);
+	let without_waiting = PutOptions { wait: false, ..options(CodingParams::LEAN) };
+	store(&network, &file.path, without_waiting).await.expect("sent");
+	network.chain.state().disks.remove(&MinerId(2));
+	network.chain.state().manners.insert(MinerId(2), Manner::Honest);
+	let avoid = Preferences { avoid: [MinerId(2)].into(), ..Preferences::default() };
+	let avoiding = PutOptions { preferences: avoid, ..options(CodingParams::LEAN) };
+
+	// Nobody else can have it.
+	let error = store(&network, &file.path, avoiding.clone()).await.expect_err("too few");
+	assert!(error.lacks_miners(), "{error}");
+	assert_eq!(network.held(), [3, 3, 0]);
+	network.join(3, Manner::Honest).await;
+	let stored = store(&network, &file.path, avoiding).await.expect("stored");
+	assert!(stored.active && stored.resumed);
+	assert_eq!((stored.replaced, stored.sent_fragments), (3, 3));
+	assert_eq!((network.held(), network.chain.state().places), (vec![3, 3, 0, 3], 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
