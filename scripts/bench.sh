@@ -51,7 +51,7 @@ printf '%s\n' "$TRANSFER" | rows
 
 # simulate/: the restore protocol under faults, with 10,000 to 100,000 segments.
 cargo build -q --release "${NATIVE[@]/#/-p}" --bin planaria-simulate
-SIMULATED="$("$BIN/planaria-simulate" --scaling --miners 300 --days 30 --jobs 2 --json || true)"
+SIMULATED="$("$BIN/planaria-simulate" --scaling --miners 300 --days 30 --json || true)"
 sim() { # $1: what of all runs, in jq
 	printf '%s\n' "$SIMULATED" | jq -s "sort_by(.config.segments) | $1"
 }
@@ -64,9 +64,13 @@ sim() { # $1: what of all runs, in jq
 	row simulate/repair-median "$(sim '.[-1].repair.p50')" s null null true
 	row simulate/repair-p99 "$(sim '.[-1].repair.p99')" s null null true
 	row simulate/block-space-per-fragment "$(sim '.[-1].chain.bytes_per_restored')" bytes null 400 '.value <= 400'
-	row simulate/300-miners-100000-segments-30-days "$(sim '.[-1].cpu_secs')" s null 600 '.value <= 600'
+	row simulate/holders-per-full-batch "$(sim '.[-1].chain.reporting.holders_of_full')" miners null 10 '.value <= 10'
+	row simulate/300-miners-100000-segments-30-days "$(sim '.[-1].wall_secs')" s null 600 '.value <= 600'
 	row simulate/cost-of-ten-times-the-segments "$(sim '.[-1].cpu_secs')" s "$(sim '.[0].cpu_secs')" 10 '.ratio <= 10'
 } | rows
+
+# audit/: from the measured weights.
+cargo run -q --release "${NATIVE[@]/#/-p}" --bin planaria-bench-audit | rows
 
 # put/ and node/: a network of 1 validator and 13 miners.
 export PLANARIA_NET="$CACHE/bench" PLANARIA_PORT="${PLANARIA_PORT:-26000}"
@@ -88,7 +92,7 @@ sleep $((2 * SLOTS))
 row node/slots-authored-13-miners "$(($(height) - FROM))" "of $SLOTS" $SLOTS 1 '.ratio >= 0.96' | rows
 
 head -c 1G /dev/urandom >"$WORK/file"
-"$BIN/planaria" --url "$URL" --json put "$WORK/file" --coding lean --key //Alice >"$WORK/put.json" &
+"$BIN/planaria" --url "$URL" --json put "$WORK/file" --public --coding lean --key //Alice >"$WORK/put.json" &
 CLIENT=$!
 CLIENT_PEAK=0
 while kill -0 $CLIENT 2>/dev/null; do
@@ -119,3 +123,7 @@ PREFIX=0xb3b78f30e9b952d60249b22fcdaaa76d056262a1c72cd504fff8b2729e7d63e9
 rm -rf "$WORK"
 cargo build -q --release "${NATIVE[@]/#/-p}" --bin planaria-bench-restore
 "$BIN/planaria-bench-restore" $((PLANARIA_PORT + 400)) | rows
+
+# gateway/: a network of its own. The sizes in MiB of one object, and of each of 16 at once.
+cargo build -q --release "${NATIVE[@]/#/-p}" --bin planaria-bench-gateway --bin planaria-bench-transfer
+"$BIN/planaria-bench-gateway" $((PLANARIA_PORT + 1200)) "${GATEWAY_MIB:-1024}" "${GATEWAY_PARALLEL_MIB:-128}" | rows

@@ -22,18 +22,9 @@
 STEPS=(spdx shell fmt clippy clippy-features doc features deny)
 CARGO_DENY=0.20.2
 ZEPTER=1.88.2
-TOOLS="$CACHE/tools"
 export SKIP_WASM_BUILD=1
 
 usage() { sed -n '5,20s/^# \{0,1\}//p' "$0"; }
-
-# Builds a tool unless it is there in this version. $1: its crate, $2: its version.
-tool() {
-	if ! grep -qs "^\"$1 $2 " "$TOOLS/.crates.toml"; then
-		say "building $1 $2 into $TOOLS"
-		cargo install --quiet --locked --root "$TOOLS" --version "$2" "$1"
-	fi
-}
 
 # The scripts among the files of the repository.
 scripts() { git ls-files -- '*.sh' .ci/run; }

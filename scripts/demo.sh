@@ -95,6 +95,8 @@ done_in "$MINERS miners serve" "$BEGUN"
 
 step "2. A real file of $(($(stat -c %s "$FILE") >> 20)) MiB is stored ($CODING)"
 BEGUN=$SECONDS
+export PLANARIA_ENCRYPTION_KEY_FILE="$WORK/encryption.key"
+planaria keys encryption generate -o "$PLANARIA_ENCRYPTION_KEY_FILE" >/dev/null
 planaria put "$FILE" --coding "$CODING" --label demo --key //Alice >"$WORK/put.json"
 INDEX="$(jq .file "$WORK/put.json")"
 done_in "file $INDEX is active: every fragment is confirmed on chain" "$BEGUN"

@@ -65,7 +65,8 @@ cd "$ROOT" # whose toolchain is the one that counts
 mkdir -p "$CACHE"
 command -v rustup >/dev/null || die "rustup is needed: see https://rustup.rs"
 apt_install protobuf-compiler clang cmake pkg-config libssl-dev jq curl
-# For tests/polkadot-js.
+# For tests/s3 and tests/polkadot-js.
+apt_install python3-venv rclone s3cmd
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then apt_install nodejs npm; fi
 
 if has_wasm_target "$(rustc --print sysroot)" ||

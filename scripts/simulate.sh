@@ -6,7 +6,8 @@
 # something recoverable was lost or an invariant broke. Builds the simulation first.
 #
 # Usage: scripts/simulate.sh [--seeds N] [--first-seed N] [--miners N] [--segments N] [--days N]
-#          [--coding data+parity] [--faults LIST] [--bandwidth BYTES] [--jobs N] [--scaling] [--json]
+#          [--coding data+parity] [--faults LIST] [--bandwidth BYTES] [--jobs N] [--threads N]
+#          [--scaling] [--json]
 #   scripts/simulate.sh --help                                     explains each of them
 #   scripts/simulate.sh --miners 300 --segments 100000 --days 30   the size it is meant for
 

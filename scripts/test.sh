@@ -22,10 +22,31 @@ run_chain() {
 		--features runtime-benchmarks,try-runtime
 }
 
+# Networks mostly wait for blocks: three of them run at a time, in the order of these lists.
+NETWORKS=(
+	"restoration main_job"
+	"failures loss fork polkadot_js"
+	"gateway audit"
+)
+
 run_network() {
-	cargo test --release --locked "${NATIVE[@]/#/-p}" --features planaria-tests/network \
-		--test failures --test main_job --test restoration --test loss --test fork --test polkadot_js \
-		-- --test-threads 1 --nocapture
+	local test=(cargo test --release --locked "${NATIVE[@]/#/-p}" --features planaria-tests/network)
+	local failed=0 list lists=()
+	"${test[@]}" --no-run
+	for list in "${NETWORKS[@]}"; do
+		run_networks $list &
+		lists+=($!)
+	done
+	for list in "${lists[@]}"; do wait "$list" || failed=1; done
+	return "$failed"
+}
+
+# $@: the tests of networks to run one after the other; whose a line is stands before it.
+run_networks() {
+	for name in "$@"; do
+		"${test[@]}" --test "$name" -- --test-threads 1 --nocapture 2>&1 | sed -u "s/^/$name: /" ||
+			return 1
+	done
 }
 
 case "${1:-}" in

@@ -168,6 +168,15 @@ impl Network {
 		self.submit(&stash(miner), &calls::open(&[fragment])).map(drop)
 	}
 
+	/// Somebody has a fragment challenged.
+	pub fn challenge(&self, key: &str, fragment: FragmentId) -> Result<()> {
+		let value = Value::named_composite([
+			("segment", Value::u128(fragment.segment.0.into())),
+			("index", Value::u128(fragment.index.into())),
+		]);
+		self.submit(key, &Call::new("Audit", "challenge", [("fragment", value)])).map(drop)
+	}
+
 	/// Sets some of a pallet's parameters, the others stay.
 	pub fn set_params(&self, pallet: &str, changed: &[(&str, u128)]) -> Result<()> {
 		let mut params = self.runtime.block_on(async {
@@ -258,6 +267,39 @@ impl Network {
 			height += 1;
 		}
 		Ok(duties)
+	}
+
+	/// What the files pallet has in the state of the first validator's best block, in bytes of keys
+	/// and values.
+	pub fn files_state(&self) -> Result<u64> {
+		// twox128 of its name.
+		const PREFIX: &str = "0xb3b78f30e9b952d60249b22fcdaaa76d";
+		let best = self.rpc(Node::Validator(0), "chain_getBlockHash", &json!([]))?;
+		let (mut bytes, mut last) = (0, Json::Null);
+		loop {
+			let page = json!([PREFIX, 1000, last, best]);
+			let keys = self.rpc(Node::Validator(0), "state_getKeysPaged", &page)?;
+			let keys = keys.as_array().context("keys")?.clone();
+			for key in &keys {
+				let asked = json!([key, best]);
+				let len = self.rpc(Node::Validator(0), "state_getStorageSize", &asked)?;
+				let key = key.as_str().context("a key")?;
+				bytes += len.as_u64().context("a length")? + (key.len() as u64 - 2) / 2;
+			}
+			match keys.last() {
+				Some(key) => last = key.clone(),
+				None => return Ok(bytes),
+			}
+		}
+	}
+
+	/// How many transactions there were for what this account orders: its own, and confirmations.
+	pub fn transactions_for(&self, account: &str) -> Result<u64> {
+		let asked = json!([account]);
+		let own = self.rpc(Node::Validator(0), "system_accountNextIndex", &asked)?;
+		let duties = self.duties()?.into_iter();
+		let confirmations = duties.filter(|duty| duty.call == "Files.confirm").count() as u64;
+		Ok(own.as_u64().context("a number")? + confirmations)
 	}
 
 	async fn client(&self, node: Node) -> Result<Client> {

@@ -7,19 +7,28 @@
 //! - [`Network`]: the processes. `scripts/localnet.sh` starts and stops them.
 //! - Its chain: what is stored there, what happened, and transactions beyond the command line's.
 //! - [`Liar`]: a miner's endpoint that answers with wrong bytes.
+//! - [`Cheat`]: what speaks for a miner whose node does not run.
+//! - [`Gateway`]: a gateway's process in front of a network.
+//! - [`ObjectStore`]: what several gateways may share.
 //! - [`Shared`]: one network for several tests.
 //!
 //! Nothing here waits for a fixed time: it waits until something has happened, with a generous
 //! limit.
 
 mod chain;
+mod cheat;
+mod gateway;
 mod liar;
 mod network;
+mod objects;
 mod shared;
 
 pub use chain::{Duty, Happened};
+pub use cheat::Cheat;
+pub use gateway::Gateway;
 pub use liar::Liar;
 pub use network::{Network, Node, binary, root};
+pub use objects::ObjectStore;
 pub use shared::Shared;
 
 use anyhow::{Result, bail};

@@ -5,7 +5,7 @@
 
 use crate::until;
 use anyhow::{Context, Result, bail, ensure};
-use planaria_sdk::primitives::MinerId;
+use planaria_sdk::{api::MinerStanding, primitives::MinerId};
 use serde_json::{Value, json};
 use std::{
 	fmt, fs,
@@ -158,7 +158,7 @@ impl Network {
 	}
 
 	/// Where a miner's node keeps the chain and its keys.
-	pub(crate) fn data_of(&self, miner: u32) -> PathBuf {
+	pub fn data_of(&self, miner: u32) -> PathBuf {
 		self.data().join(format!("miner-{miner}/data"))
 	}
 
@@ -174,10 +174,20 @@ impl Network {
 		serde_json::from_slice(&output.stdout).context("planaria did not print JSON")
 	}
 
+	/// What the command line shows people.
+	pub fn planaria_text(&self, arguments: &[&str]) -> Result<String> {
+		let mut command = Command::new(binary("planaria")?);
+		let output = command.args(arguments).env("PLANARIA_URL", self.url()).output()?;
+		ensure!(output.status.success(), "planaria {arguments:?}: {}", text(&output));
+		Ok(String::from_utf8(output.stdout)?)
+	}
+
 	/// The command line, whatever comes of it.
 	pub fn planaria_raw(&self, arguments: &[&str]) -> Result<Output> {
 		let mut command = Command::new(binary("planaria")?);
 		command.arg("--json").args(arguments).env("PLANARIA_URL", self.url());
+		// Keys that it makes are this network's.
+		command.env("XDG_CONFIG_HOME", self.directory.path());
 		Ok(command.output()?)
 	}
 
@@ -239,7 +249,7 @@ impl Network {
 		Ok(files)
 	}
 
-	/// Stores `content` and waits until it is active; returns the file's number.
+	/// Stores `content` as it is and waits until it is active; returns the file's number.
 	pub fn put(&self, content: &[u8], coding: &str) -> Result<String> {
 		self.put_on(content, coding, &[])
 	}
@@ -250,7 +260,7 @@ impl Network {
 		fs::write(file.path(), content)?;
 		let path = file.path().to_str().context("a path of plain text")?;
 		let only = miners.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-		let mut arguments = vec!["put", path, "--coding", coding, "--key", "//Alice"];
+		let mut arguments = vec!["put", path, "--public", "--coding", coding, "--key", "//Alice"];
 		if !miners.is_empty() {
 			arguments.extend(["--only", &only]);
 		}
@@ -268,12 +278,14 @@ impl Network {
 		Ok(())
 	}
 
-	/// Waits until these miners serve on chain and know it.
+	/// Waits until these miners serve on chain, know it, and others see it.
 	pub fn until_serving(&self, miners: impl IntoIterator<Item = u32>) -> Result<()> {
 		for miner in miners {
 			until(&format!("miner {miner} serves"), || {
 				let status = self.status(miner)?;
-				Ok(status["chain"]["standing"] == "serving" && status["engine"]["miner"] == miner)
+				let known =
+					status["chain"]["standing"] == "serving" && status["engine"]["miner"] == miner;
+				Ok(known && self.miner(miner)?.standing == MinerStanding::Serving)
 			})?;
 		}
 		Ok(())

@@ -92,9 +92,13 @@ fn wrong_input_is_refused_with_a_reason() -> Result<()> {
 	};
 	refused(&["get", "99", "-o", "-"], 3, "there is no file 99")?;
 	refused(&["put", "/nonexistent", "--key", "//Alice"], 1, "/nonexistent")?;
-	refused(&["put", "/etc/passwd", "--coding", "standard", "--key", "//Alice"], 1, "miners")?;
+	let passwd = ["put", "/etc/passwd", "--public", "--coding", "standard", "--key", "//Alice"];
+	refused(&passwd, 1, "miners")?;
 	refused(&["miner", "exit", "--stash", "//Nobody"], 4, "")?;
 	refused(&["--url", "ws://127.0.0.1:1", "chain", "info"], 5, "127.0.0.1:1")?;
+
+	encryption(&network, refused)?;
+	drawn(&network)?;
 
 	// A second node on the same store.
 	let node = binary("planaria-node")?;
@@ -120,4 +124,50 @@ fn wrong_input_is_refused_with_a_reason() -> Result<()> {
 	let said = second(&[&mine[..], &["127.0.0.1:25100", "--store", other]].concat())?;
 	ensure!(said.contains("--transfer-listen"), "{said}");
 	Ok(())
+}
+
+/// A file whose holders the chain draws is stored and read, and its status says how it was placed.
+fn drawn(network: &Network) -> Result<()> {
+	let bytes = content(7, 3 * MIB);
+	let file = tempfile::NamedTempFile::new()?;
+	fs::write(file.path(), &bytes)?;
+	let path = file.path().to_str().context("a path of plain text")?;
+	let put = ["put", path, "--public", "--coding", "copies:2", "--key", "//Alice"];
+	let stored = network.planaria(&[&put[..], &["--placement", "drawn"]].concat())?;
+	ensure!(stored["active"] == true && stored["placement"] == "drawn", "not stored: {stored}");
+	let file = stored["file"].to_string();
+	let status = network.planaria(&["file", "status", &file])?;
+	let placement = &status["placement"];
+	ensure!(placement["rule"] == "drawn" && !placement["seed"].is_null(), "{status}");
+	network.check_get(&file, &bytes)
+}
+
+/// What is put is encrypted unless it shall be public; only its key opens it.
+fn encryption(network: &Network, refused: impl Fn(&[&str], i32, &str) -> Result<()>) -> Result<()> {
+	let directory = tempfile::tempdir()?;
+	let at = |name: &str| directory.path().join(name).display().to_string();
+	let (plain, other) = (at("plain"), at("other.key"));
+	let content: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
+	fs::write(&plain, &content)?;
+	let put = || network.planaria(&["put", &plain, "--coding", "lean", "--key", "//Alice"]);
+	let stored = put()?;
+	ensure!(stored["encrypted"] == true && stored["active"] == true, "not stored: {stored}");
+	// The same key, the same content: the same file.
+	ensure!(put()?["file"] == stored["file"], "stored twice");
+	let file = stored["file"].to_string();
+	network.check_get(&file, &content)?;
+	let read = |arguments: &[&str]| -> Result<Vec<u8>> {
+		let output = network.planaria_raw(&[&["get", &file, "-o", "-"], arguments].concat())?;
+		ensure!(output.status.success(), "{arguments:?}: {output:?}");
+		Ok(output.stdout)
+	};
+	ensure!(read(&["--range", "99999-200000"])? == content[99_999..=200_000], "another range");
+	ensure!(read(&["--range", "-5"])? == content[content.len() - 5..], "another end");
+	let raw = read(&["--raw"])?;
+	ensure!(raw.starts_with(b"PLNSEAL") && raw.len() > content.len(), "it is not encrypted");
+	network.planaria(&["keys", "encryption", "generate", "-o", &other])?;
+	let get = ["get", &file, "-o", "-"];
+	refused(&[&get[..], &["--key-file", &other]].concat(), 1, "another key")?;
+	refused(&[&get[..], &["--range", "9999999-"]].concat(), 2, "no byte 9999999-")?;
+	refused(&["keys", "encryption", "generate", "-o", &other], 2, "other.key")
 }

@@ -48,6 +48,7 @@ fn a_delete_on_the_losing_side_of_a_fork_loses_nothing() -> Result<()> {
 		network.chain_block(LOSERS[0], cut_at + 3)?
 			!= network.chain_block(WINNERS[0], cut_at + 3)?
 	);
+	let ahead = network.chain_block(WINNERS[0], cut_at + 3)?;
 	ensure!(finalized(LOSERS[0])? <= cut_at, "two of four validators finalized something");
 
 	network.submit_at(LOSERS[0], "//Alice", &calls::delete(index))?;
@@ -69,7 +70,8 @@ fn a_delete_on_the_losing_side_of_a_fork_loses_nothing() -> Result<()> {
 		network.stop(node)?;
 	}
 	let lost_at = height(Node::Miner(CUT_OFF[0]))?;
-	until("the other side is ahead", || Ok(height(WINNERS[0])? > lost_at + 4))?;
+	// Far ahead: of two chains the best has more blocks of primary slots, not simply more blocks.
+	until("the other side is ahead", || Ok(height(WINNERS[0])? > lost_at + 20))?;
 	for miner in CUT_OFF {
 		network.stop(miner)?;
 	}
@@ -85,6 +87,10 @@ fn a_delete_on_the_losing_side_of_a_fork_loses_nothing() -> Result<()> {
 		}
 		Ok(one)
 	})?;
+	ensure!(
+		network.chain_block(WINNERS[0], cut_at + 3)? == ahead,
+		"the chain with the delete is the best: nothing was lost"
+	);
 	ensure!(!gone(WINNERS[0])?, "the delete was applied again after the fork");
 	network.until_serving(network.miners())?;
 	network.until_whole(&file)?;

@@ -21,12 +21,15 @@ use pallet_planaria_restore::Params as RestoreParams;
 use planaria_primitives::MinerId;
 use planaria_runtime::{
 	AccountId, Balance, Clock, Files, FilesConfig, Hash, MinersConfig, Restore, RestoreConfig,
-	Runtime, RuntimeCall, RuntimeEvent, RuntimeGenesisConfig, RuntimeOrigin, System,
+	RewardsConfig, Runtime, RuntimeCall, RuntimeEvent, RuntimeGenesisConfig, RuntimeOrigin,
+	SpaceConfig, System,
 	configs::system::{BLOCK_BYTES, BLOCK_WEIGHT, NORMAL_SHARE},
 	presets,
+	time::DAYS,
 };
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use sp_consensus_babe::Slot;
 use sp_runtime::{BuildStorage, DispatchError, traits::Dispatchable};
 use std::collections::VecDeque;
@@ -89,6 +92,17 @@ pub struct Chain {
 	fork: Option<Fork>,
 }
 
+/// A block to be built, with all that takes; meanwhile there is no chain to look at.
+#[derive(Debug)]
+pub struct Building {
+	state: State,
+	height: u32,
+	parent: Hash,
+	vrf: [u8; 32],
+	duties: VecDeque<Tx>,
+	signed: VecDeque<Tx>,
+}
+
 /// What the losing branch began from.
 #[derive(Debug)]
 struct Fork {
@@ -99,8 +113,14 @@ struct Fork {
 impl Chain {
 	/// A chain with the rules of a public network, at its genesis.
 	pub fn new(seed: u64, balances: Vec<(AccountId, Balance)>) -> Result<Self> {
+		// The first of them stores what the others hold.
+		let space = |(owner, _): &(AccountId, Balance)| (owner.clone(), 1 << 50, 900 * DAYS);
+		let spaces = balances.iter().take(1).map(space).collect();
 		let genesis = RuntimeGenesisConfig {
+			space: SpaceConfig { params: presets::production_space(), spaces },
+			rewards: RewardsConfig { params: presets::production_rewards(), ..Default::default() },
 			balances: planaria_runtime::BalancesConfig { balances, ..Default::default() },
+			audit: planaria_runtime::AuditConfig { params: presets::production_audit() },
 			files: FilesConfig { params: presets::production_files() },
 			miners: MinersConfig { params: presets::production_miners() },
 			restore: RestoreConfig { params: presets::production_restore() },
@@ -130,15 +150,16 @@ impl Chain {
 	}
 
 	/// Looks at the state after the best block.
-	pub fn best<R>(&mut self, f: impl FnOnce() -> R) -> R {
-		self.state.run(f)
+	pub fn best<R>(&self, f: impl FnOnce() -> R) -> R {
+		assert!(!self.state.is_empty(), "nobody looks while a block is built");
+		self.state.look(f)
 	}
 
 	/// Looks at the state after the last finalized block.
 	///
 	/// Finality follows the best block at once, except on a fork: it stays where that began.
-	pub fn finalized<R>(&mut self, f: impl FnOnce() -> R) -> R {
-		self.state.run_on_base(f)
+	pub fn finalized<R>(&self, f: impl FnOnce() -> R) -> R {
+		self.state.look_at_base(f)
 	}
 
 	/// Whether the best block is on a branch that will lose.
@@ -196,10 +217,56 @@ impl Chain {
 	}
 
 	fn build(&mut self, with_pool: bool) -> Block {
-		self.height += 1;
-		let (height, parent) = (self.height, self.parent);
+		let mut building = self.begin_block();
+		let block = building.build(with_pool);
+		self.end_block(building);
+		block
+	}
+
+	/// Begins to build the next block. Until it is done nothing is submitted or taken back.
+	pub fn begin_block(&mut self) -> Building {
 		let mut vrf = [0; 32];
 		self.rng.fill_bytes(&mut vrf);
+		Building {
+			state: std::mem::take(&mut self.state),
+			height: self.height + 1,
+			parent: self.parent,
+			vrf,
+			duties: std::mem::take(&mut self.duties),
+			signed: std::mem::take(&mut self.signed),
+		}
+	}
+
+	/// The block that was built is the best one.
+	pub fn end_block(&mut self, building: Building) {
+		let Building { state, height, parent, duties, signed, .. } = building;
+		(self.state, self.height, self.parent) = (state, height, parent);
+		(self.duties, self.signed) = (duties, signed);
+	}
+
+	/// What must hold of the state, in each pallet and across them.
+	pub fn check(&self) -> Result<()> {
+		let checks: [(&str, fn() -> Result<(), DispatchError>); 6] = [
+			("clock", Clock::do_try_state),
+			("miners", planaria_runtime::Miners::do_try_state),
+			("files", Files::do_try_state),
+			("restore", Restore::do_try_state),
+			("audit", planaria_runtime::Audit::do_try_state),
+			("across the pallets", planaria_runtime::invariants::check),
+		];
+		let check = |(what, check): &(&'static str, fn() -> Result<(), DispatchError>)| {
+			self.state.look(check).map_err(|error| anyhow!("{error:?}")).context(*what)
+		};
+		// By all threads; the first in the list that fails is the one that is told.
+		let results: Vec<Result<()>> = checks.par_iter().map(check).collect();
+		results.into_iter().collect()
+	}
+}
+
+impl Building {
+	/// Builds it, out of what is in the pool or out of nothing.
+	pub fn build(&mut self, with_pool: bool) -> Block {
+		let (height, parent, vrf) = (self.height, self.parent, self.vrf);
 		let (duties, signed) = (&mut self.duties, &mut self.signed);
 		let (block, hash) = self.state.run(|| {
 			System::reset_events();
@@ -231,18 +298,6 @@ impl Chain {
 		});
 		self.parent = hash;
 		block
-	}
-
-	/// What must hold of the state, in each pallet and across them.
-	pub fn check(&mut self) -> Result<()> {
-		self.state.run(|| {
-			let failed = |error: DispatchError| anyhow!("{error:?}");
-			Clock::do_try_state().map_err(failed).context("clock")?;
-			planaria_runtime::Miners::do_try_state().map_err(failed).context("miners")?;
-			Files::do_try_state().map_err(failed).context("files")?;
-			Restore::do_try_state().map_err(failed).context("restore")?;
-			planaria_runtime::invariants::check().map_err(failed).context("across the pallets")
-		})
 	}
 }
 

@@ -119,6 +119,9 @@ pub struct Config {
 	/// How often all invariants are checked, in blocks; in proportion less often with more than
 	/// 10,000 segments.
 	pub check_every: u32,
+	/// How many threads the run uses. It comes to the same with any number.
+	#[serde(skip)]
+	pub threads: usize,
 	/// How the engines work.
 	#[serde(skip)]
 	pub engine: EngineConfig,
@@ -141,6 +144,7 @@ impl Default for Config {
 			faults: Fault::ALL.into(),
 			bandwidth: 12_500_000,
 			check_every: 14_400,
+			threads: 1,
 			engine: EngineConfig::default(),
 			sabotage: None,
 		}

@@ -7,24 +7,27 @@
 use crate::{
 	config::Sabotage,
 	content::{Stored, WEIGHT},
+	mirror::{Claim, restoring},
 	net::{self, CONNECT_TIMEOUT, ROUND_TRIP},
 	node::{Job, Presence, Stage, Transfer, time},
 	truth::Cause,
-	world::{Event, World},
+	world::{Event, SLOT, World, each},
 };
 use pallet_planaria_restore::Orders;
 use pallet_planaria_support::{Clock as _, Fragments as _, Standing};
 use planaria_engine::{
 	RestorePhase,
-	logic::{self as sources, Attempt, Blame, Patience, Source, Why, is_responsible, tries_for},
+	logic::{
+		self as sources, Attempt, Blame, Known, Patience, Source, Why, is_responsible, tries_for,
+	},
 };
 use planaria_primitives::{
-	FragmentId, FragmentName, FragmentProof, MinerId, Segment, SegmentId,
+	FragmentId, FragmentName, FragmentProof, MinerId, Segment, SegmentId, Tick,
 	mailbox::{Done, Healed, Job as Wish, JobKind, MAX_LISTED, ProofItem},
 	sampling,
 };
 use planaria_runtime::{Clock, Files, Runtime, queries};
-use planaria_runtime_api::{FileLife, FragmentRecord};
+use planaria_runtime_api::{FileLife, FragmentRecord, SegmentClaim};
 use planaria_worker::planner::{self, Budget, Candidate};
 use std::collections::BTreeSet;
 
@@ -42,11 +45,6 @@ fn holder(record: &FragmentRecord) -> Option<MinerId> {
 fn is_assigned(record: &FragmentRecord, me: MinerId) -> bool {
 	matches!(record.state, FileLife::Pending | FileLife::Active)
 		&& (holder(record) == Some(me) || record.claimed_by() == Some(me))
-}
-
-/// What the chain says of a fragment. To be run on the chain's state.
-fn record(fragment: FragmentId) -> Option<FragmentRecord> {
-	queries::records(vec![fragment]).pop().flatten()
 }
 
 /// Whose a fragment is.
@@ -69,13 +67,9 @@ impl Assignment {
 		}
 	}
 
-	/// With the claim of the order. To be run on the chain's state.
-	fn with_claim(self, fragment: FragmentId) -> Self {
-		if !self.restoring {
-			return self;
-		}
-		let claim = Orders::<Runtime>::get(fragment).and_then(|order| order.state.claim());
-		let live = claim.filter(|(_, deadline)| Clock::now() <= *deadline);
+	/// With the claim of its order, if that has not expired.
+	fn with_claim(self, claim: Option<(MinerId, Tick)>, now: Tick) -> Self {
+		let live = claim.filter(|(_, deadline)| self.restoring && now <= *deadline);
 		Self { claimed_by: live.map(|(by, _)| by), ..self }
 	}
 
@@ -94,24 +88,47 @@ impl Assignment {
 }
 
 impl World {
-	/// One look at everything.
+	/// One look at everything; what comes of it is handed to the worker before it runs next.
 	pub(crate) fn turn(&mut self, node: usize) {
 		if !self.nodes[node].is_connected() {
 			return;
 		}
-		self.take_jobs(node);
+		if !self.nodes[node].taken {
+			self.take_jobs(node);
+		}
 		if self.nodes[node].compare_at <= self.now {
 			self.compare(node);
 		}
 		self.start_restores(node);
 		self.discard(node);
-		let done = self.done(node);
-		let machine = &mut self.nodes[node];
-		if machine.done != done {
-			machine.done = done;
-			self.dirty.insert(node);
-		}
+		self.turned.insert(node);
 		self.set_timer(node);
+	}
+
+	/// Hands what the engines have done to the workers.
+	pub(crate) fn hand_over(&mut self) {
+		for node in std::mem::take(&mut self.turned) {
+			if self.nodes[node].is_connected() {
+				let done = self.done(node);
+				if self.nodes[node].done != done {
+					self.watch_claims(node, &done);
+					self.nodes[node].done = done;
+					self.dirty.insert(node);
+				}
+			}
+		}
+	}
+
+	/// The worker looks again when it does not wait any longer to declare ready what is restored.
+	fn watch_claims(&mut self, node: usize, done: &Done) {
+		let claims = done.restored.iter().filter_map(|fragment| self.mirror.claim(*fragment));
+		let open = claims.filter(|claim| !claim.ready).map(|claim| claim.deadline);
+		if let Some(deadline) = open.min() {
+			let late = (deadline + self.claim_period / 8).saturating_sub(self.claim_period);
+			if let Some(ticks) = late.checked_sub(self.tick).filter(|ticks| *ticks > 0) {
+				self.at(self.now + u64::from(ticks) * SLOT - 1, Event::Worker(node));
+			}
+		}
 	}
 
 	fn set_timer(&mut self, node: usize) {
@@ -145,13 +162,13 @@ impl World {
 		let now = time(self.now);
 		let machine = &mut self.nodes[node];
 		let me = machine.id;
-		let Some(wanted) = machine.wanted.clone().filter(|wanted| wanted.miner == me) else {
+		let Some(wanted) = machine.wanted.as_ref().filter(|wanted| wanted.miner == me) else {
 			return;
 		};
 		let mut claimed = BTreeSet::new();
 		let mut proofs = Vec::new();
-		for job in wanted.jobs {
-			match job {
+		for job in &wanted.jobs {
+			match *job {
 				Wish::Known(JobKind::Restore { name, deadline, .. }) => {
 					claimed.insert(name);
 					machine.needs.need(name, Why::Claimed { deadline }, now);
@@ -176,6 +193,7 @@ impl World {
 			.map(|(name, _)| *name)
 			.take(MAX_LISTED)
 			.collect();
+		self.nodes[node].taken = over.is_empty();
 		for name in over {
 			let assigned = self.finalized_assignment(id(&name));
 			if assigned.is_none_or(|assigned| assigned.claimed_by != Some(me)) {
@@ -190,21 +208,47 @@ impl World {
 	}
 
 	/// Whose a fragment is on the best block.
-	fn assignment(&mut self, fragment: FragmentId) -> Option<Assignment> {
+	fn assignment(&self, fragment: FragmentId) -> Option<Assignment> {
 		let (segment, alive) = self.mirror.known(fragment.segment)?;
 		let assigned = Assignment::new(fragment, segment, alive);
-		Some(self.chain.best(|| assigned.with_claim(fragment)))
+		let claim = self.mirror.claim(fragment).map(|claim| (claim.by, claim.deadline));
+		Some(assigned.with_claim(claim, self.tick))
+	}
+
+	/// What the runtime API says of a fragment on the best block, of what is known already.
+	pub(crate) fn record(&self, name: FragmentName) -> Option<FragmentRecord> {
+		let fragment = id(&name);
+		let (segment, alive) = self.mirror.known(fragment.segment)?;
+		let claim = |index| {
+			let claim = self.mirror.claim(FragmentId { index, ..fragment })?;
+			let Claim { by, deadline, ready } = claim;
+			(self.tick <= deadline).then_some(SegmentClaim { index, by, deadline, ready })
+		};
+		Some(FragmentRecord {
+			fragment,
+			name,
+			size: self.codec.spec().size(),
+			coding: self.codec.spec().coding(),
+			state: if alive { FileLife::Active } else { FileLife::Deleting },
+			holders: (0..segment.fragments()).map(|index| segment.holder(index)).collect(),
+			confirmed: segment.confirmed,
+			restoring: segment.restoring,
+			claims: restoring(segment).filter_map(claim).collect(),
+			spare: self.mirror.spare(fragment.segment),
+			verdict: self.mirror.verdict(fragment.segment).map(queries::verdict_status),
+		})
 	}
 
 	/// Whose a fragment is on the last finalized block.
-	fn finalized_assignment(&mut self, fragment: FragmentId) -> Option<Assignment> {
+	fn finalized_assignment(&self, fragment: FragmentId) -> Option<Assignment> {
 		if !self.chain.is_forked() {
 			return self.assignment(fragment);
 		}
 		self.chain.finalized(|| {
 			let info = Files::get(fragment.segment)?;
 			let assigned = Assignment::new(fragment, &info.segment, info.state.is_alive());
-			Some(assigned.with_claim(fragment))
+			let claim = Orders::<Runtime>::get(fragment).and_then(|order| order.state.claim());
+			Some(assigned.with_claim(claim, Clock::now()))
 		})
 	}
 
@@ -213,14 +257,17 @@ impl World {
 		let due = self.nodes[node].needs.due(time(self.now), self.config.engine.copies);
 		let me = self.nodes[node].id;
 		for name in due {
-			let record = self.chain.best(|| record(id(&name)));
+			let record = self.record(name);
+			let machine = &mut self.nodes[node];
 			let Some(record) = record.filter(|record| is_assigned(record, me)) else {
-				self.nodes[node].needs.remove(&name);
+				machine.needs.remove(&name);
+				machine.taken = false;
 				continue;
 			};
-			self.nodes[node].needs.begin(&name);
-			if self.nodes[node].store.contains_key(&id(&name)) {
-				self.nodes[node].needs.succeeded(&name);
+			machine.needs.begin(&name);
+			if machine.store.contains_key(&id(&name)) {
+				machine.needs.succeeded(&name);
+				machine.taken = false;
 				continue;
 			}
 			let attempts = self.attempts(node, &record).into();
@@ -534,6 +581,8 @@ impl World {
 			self.truth.added(fragment);
 		}
 		machine.needs.succeeded(&name);
+		// It may have to be proven, or to be needed for a claim.
+		machine.taken &= !own && !machine.is_to_prove(fragment);
 		if own {
 			self.durability.healed += 1;
 			let me = machine.id;
@@ -612,6 +661,7 @@ impl World {
 		if machine.store.remove(&fragment).is_some() {
 			machine.needs.remove(&name);
 			machine.jobs.remove(&name);
+			machine.taken = false;
 			self.truth.removed(fragment, Cause::Protocol);
 		}
 	}
@@ -656,7 +706,7 @@ impl World {
 	/// Own fragments that are whole again although their order is open: proofs to cancel it.
 	fn healed(&mut self, node: usize, done: &mut Done) {
 		let me = self.nodes[node].id;
-		let at = self.chain.height().saturating_sub(1);
+		let at = self.height.saturating_sub(1);
 		let whole: Vec<FragmentName> = self.nodes[node]
 			.opened
 			.iter()
@@ -701,10 +751,22 @@ impl World {
 			return;
 		}
 		let serving = u32::try_from(self.mirror.serving()).unwrap_or(u32::MAX);
-		for node in 0..self.nodes.len() {
-			let machine = &self.nodes[node];
-			if machine.is_connected() && machine.find_at <= self.now {
-				self.find(node, serving);
+		let looks = |node: &usize| {
+			let machine = &self.nodes[*node];
+			machine.is_connected() && machine.find_at <= self.now
+		};
+		let nodes: Vec<usize> = (0..self.nodes.len()).filter(looks).collect();
+		for node in &nodes {
+			self.review(*node);
+			self.begin_to_find(*node, serving);
+		}
+		// What a miner plans does not depend on the others that do so now.
+		let plans = each(&nodes, |node| self.plan(*node, serving));
+		for (node, found) in nodes.into_iter().zip(plans) {
+			self.nodes[node].planned = found.clone();
+			if self.nodes[node].found != found {
+				self.nodes[node].found = found;
+				self.turn(node);
 			}
 		}
 	}
@@ -714,14 +776,11 @@ impl World {
 		let machine = &mut self.nodes[node];
 		let (me, planned) = (machine.id, std::mem::take(&mut machine.planned));
 		let (mut won, mut lost) = (0, 0);
-		let orders = self.chain.best(|| {
-			planned.iter().map(|fragment| Orders::<Runtime>::get(*fragment)).collect::<Vec<_>>()
-		});
-		for (fragment, order) in planned.into_iter().zip(orders) {
+		for fragment in planned {
 			let holder =
 				self.mirror.segment(fragment.segment).and_then(|s| s.holder(fragment.index));
-			match order.and_then(|order| order.state.claim()) {
-				Some((by, _)) if by == me => won += 1,
+			match self.mirror.claim(fragment) {
+				Some(claim) if claim.by == me => won += 1,
 				Some(_) => lost += 1,
 				None => won += usize::from(holder == Some(me)),
 			}
@@ -729,22 +788,19 @@ impl World {
 		self.nodes[node].races.note(won, lost);
 	}
 
-	fn find(&mut self, node: usize, serving: u32) {
-		self.review(node);
+	fn begin_to_find(&mut self, node: usize, serving: u32) {
 		let every = self.config.engine.find_every.as_millis() as u64;
 		let machine = &mut self.nodes[node];
 		machine.find_at = self.now + every;
 		machine.turns += 1;
-		let found = self.plan(node, serving);
-		self.nodes[node].planned = found.clone();
-		if self.nodes[node].found != found {
-			self.nodes[node].found = found;
-			self.turn(node);
-		}
+		let me = machine.id;
+		let of_mine = |class: &u8| is_responsible(*class, me, serving, 0);
+		let classes = machine.classes.entry(serving);
+		classes.or_insert_with(|| (0..=u8::MAX).filter(of_mine).collect());
 	}
 
-	fn plan(&mut self, node: usize, serving: u32) -> Vec<FragmentId> {
-		let machine = &mut self.nodes[node];
+	fn plan(&self, node: usize, serving: u32) -> Vec<FragmentId> {
+		let machine = &self.nodes[node];
 		let me = machine.id;
 		if !self.mirror.standing(me).is_some_and(|standing| standing.takes_data()) {
 			return Vec::new();
@@ -762,10 +818,6 @@ impl World {
 		if budget.claims == 0 || (budget.bytes < WEIGHT && !budget.idle) {
 			return Vec::new();
 		}
-		if machine.classes.0 != serving {
-			let classes = (0..=u8::MAX).filter(|class| is_responsible(*class, me, serving, 0));
-			machine.classes = (serving, classes.collect());
-		}
 		let seed = planner::seed(me, machine.turns);
 		let taken: BTreeSet<u64> = machine.needs.iter().map(|(name, _)| name.file.0).collect();
 		let (now, shelved, store) = (self.now, &machine.shelved, &machine.store);
@@ -782,16 +834,14 @@ impl World {
 						&& (!left_alone || vacated(candidate.fragment, segment))
 				})
 		};
-		let tries = |finders: u32| {
-			move |candidate: &&Candidate| tries_for(candidate.fragment, finders, seed)
-		};
-		let classes = &machine.classes.1;
+		let tries = |known: Known| move |candidate: &&Candidate| tries_for(candidate, known, seed);
+		let Some(classes) = machine.classes.get(&serving) else { return Vec::new() };
 		let held = classes.iter().flat_map(|class| self.mirror.held(usize::from(*class)));
 		// A class is known to so many on average.
 		let finders = serving * classes.len() as u32 / 256;
-		let orders = self.mirror.orders().filter(tries(serving));
-		let mut candidates: Vec<Candidate> =
-			orders.chain(held.filter(tries(finders))).filter(is_new).copied().collect();
+		let orders = self.mirror.orders().filter(tries(Known::ToAll(serving)));
+		let held = held.filter(tries(Known::ToResponsible(finders)));
+		let mut candidates: Vec<Candidate> = orders.chain(held).filter(is_new).copied().collect();
 		planner::keep_best(&mut candidates, MAX_CANDIDATES, seed);
 		planner::plan(candidates, budget, seed)
 	}
@@ -802,6 +852,7 @@ impl World {
 			&& self.nodes[node].presence != Presence::Dead
 			&& self.nodes[node].store.remove(&fragment).is_some()
 		{
+			self.nodes[node].taken = false;
 			self.truth.removed(fragment, Cause::Protocol);
 		}
 	}

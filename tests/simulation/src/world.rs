@@ -12,29 +12,32 @@ use crate::{
 	config::{Config, Fault, Sabotage},
 	content::{Codec, WEIGHT},
 	faults::{self, Mishap},
-	mirror::Mirror,
+	mirror::{CLASSES, Mirror, Reading},
 	node::{Node, Presence},
 	report::{ChainUse, Durability, Orders, Report, Times, Traffic},
 	truth::{Cause, Truth},
+	view::View,
 };
 use anyhow::{Context, Result, ensure};
 use codec::{Decode, Encode};
 use frame_support::{BoundedVec, traits::PalletInfoAccess};
+use pallet_planaria_audit as audit;
 use pallet_planaria_files::{self as files, Placement};
 use pallet_planaria_miners as miners;
 use pallet_planaria_restore as restore;
 use pallet_planaria_support::Standing;
 use planaria_primitives::{
-	FileId, FileIndex, FragmentId, FragmentName, MinerId, SegmentId,
+	FileId, FileIndex, FragmentId, FragmentName, MinerId, PlacementRule, SegmentId,
 	duty::registration_bytes,
 	mailbox::{Chore, Done, Healed},
 };
 use planaria_runtime::{
-	AccountId, Runtime, RuntimeCall, RuntimeEvent, System, currency::UNIT, offchain,
+	AccountId, Runtime, RuntimeCall, RuntimeEvent, System, currency::UNIT, queries,
 };
 use planaria_worker::{RESUBMIT, Step, Submit, step};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use sp_core::{Pair, ed25519, sr25519};
 use sp_runtime::DispatchError;
 use std::{
@@ -75,6 +78,15 @@ pub enum Event {
 	Hedge(usize, FragmentName),
 }
 
+/// What a run of a worker comes to.
+struct WorkerRun {
+	step: Step,
+	/// In how many ticks it has to say that the miner is there; at least 1.
+	alive_in: Option<u32>,
+	/// Where its duties are anchored.
+	anchor: u32,
+}
+
 /// The network.
 #[derive(Debug)]
 pub struct World {
@@ -93,7 +105,12 @@ pub struct World {
 	usage: ChainUse,
 	queue: BTreeMap<(u64, u64), Event>,
 	queued: u64,
+	/// Whose workers run after the next block.
 	pub(crate) dirty: BTreeSet<usize>,
+	/// Whose engines look around next, because what their workers want has changed.
+	turns: Vec<usize>,
+	/// Whose engines have looked around since their workers ran.
+	pub(crate) turned: BTreeSet<usize>,
 	touched_on_fork: BTreeSet<SegmentId>,
 	touched_miners_on_fork: BTreeSet<MinerId>,
 	opened: BTreeMap<FragmentId, u64>,
@@ -108,6 +125,8 @@ pub struct World {
 	pub(crate) claim_period: u32,
 	/// The best block's tick.
 	pub(crate) tick: u32,
+	/// Its height.
+	pub(crate) height: u32,
 	/// Restored and not kept, in a sabotaged run.
 	pub(crate) forgotten: BTreeSet<(usize, FragmentId)>,
 }
@@ -115,12 +134,27 @@ pub struct World {
 /// Runs the simulation.
 pub fn run(config: &Config) -> Result<Report> {
 	config.check()?;
-	let (wall, cpu) = (Instant::now(), cpu_time());
-	let mut world = World::new(config.clone())?;
-	world.live();
-	world.finish();
-	let cpu_secs = cpu_time().zip(cpu).map(|(now, begun)| now - begun);
-	Ok(Report { cpu_secs, wall_secs: wall.elapsed().as_secs_f64(), ..world.report() })
+	let threads = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build()?;
+	let begun = Instant::now();
+	let report = threads.install(|| {
+		let mut world = World::new(config.clone())?;
+		world.live();
+		world.finish();
+		anyhow::Ok(world.report())
+	})?;
+	let cpu_secs = threads.broadcast(|_| cpu_time()).into_iter().sum();
+	Ok(Report { cpu_secs, wall_secs: begun.elapsed().as_secs_f64(), ..report })
+}
+
+/// What `f` makes of each item, in the same order, by all threads of the run.
+pub(crate) fn each<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
+	/// How few are not worth waking another thread for.
+	const FEW: usize = 8;
+	if items.len() <= FEW || rayon::current_num_threads() == 1 {
+		items.iter().map(f).collect()
+	} else {
+		items.par_iter().with_min_len(FEW / 2).map(f).collect()
+	}
 }
 
 /// How long this thread has been running on a core, in seconds, where the system tells.
@@ -175,6 +209,8 @@ impl World {
 			queue: BTreeMap::new(),
 			queued: 0,
 			dirty: BTreeSet::new(),
+			turns: Vec::new(),
+			turned: BTreeSet::new(),
 			touched_on_fork: BTreeSet::new(),
 			touched_miners_on_fork: BTreeSet::new(),
 			opened: BTreeMap::new(),
@@ -188,6 +224,7 @@ impl World {
 			transfers: 0,
 			claim_period: Chain::restore_params().claim_period,
 			tick: 0,
+			height: 0,
 			forgotten: BTreeSet::new(),
 			config,
 		};
@@ -222,8 +259,11 @@ impl World {
 	/// Orders, places and confirms every file, the bytes lying with their holders.
 	fn store_files(&mut self) -> Result<()> {
 		let mut unconfirmed: Vec<Vec<FragmentId>> = vec![Vec::new(); self.nodes.len()];
-		for number in 0..u64::from(self.config.segments) {
-			let (id, fragments) = self.codec.file(self.config.seed, number);
+		let all: Vec<u64> = (0..self.config.segments.into()).collect();
+		let (seed, codec) = (self.config.seed, self.codec.clone());
+		let files = all.chunks(FILES_PER_BLOCK as usize);
+		let files = files.flat_map(|numbers| each(numbers, |number| codec.file(seed, *number)));
+		for (number, (id, fragments)) in (0..).zip(files) {
 			self.ids.push(id);
 			let spec = *self.codec.spec();
 			let order = files::Call::<Runtime>::order {
@@ -232,6 +272,7 @@ impl World {
 				coding: spec.coding(),
 				label: Default::default(),
 				payer: None,
+				placement: PlacementRule::Chosen,
 			};
 			self.chain.apply(owner(), order).context("ordering a file")?;
 			let holders =
@@ -265,14 +306,10 @@ impl World {
 		self.durability.segments = self.config.segments.into();
 		self.now = u64::from(self.chain.height()) * SLOT;
 		self.begun = self.now;
-		let mut touched: BTreeSet<SegmentId> =
-			(0..self.config.segments.into()).map(SegmentId).collect();
+		self.note_time();
+		let segments = (0..self.config.segments.into()).map(SegmentId).collect();
 		let miners = self.nodes.iter().map(|node| node.id).collect();
-		let mirror = &mut self.mirror;
-		self.chain.best(|| {
-			mirror.refresh_miners(&miners, &mut touched);
-			mirror.refresh(&touched);
-		});
+		self.refresh(&miners, segments);
 		let whole = u32::from(self.config.coding.fragments());
 		ensure!(
 			self.mirror.segments().all(|(_, segment)| segment.confirmed.count_ones() == whole),
@@ -324,27 +361,66 @@ impl World {
 		}
 		let end = self.begun + u64::from(self.config.days) * faults::DAY;
 		while self.now + SLOT <= end {
-			let slot = self.now + SLOT;
-			while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= slot) {
-				self.now = entry.key().0;
-				let event = entry.remove();
-				self.happens(event);
-			}
-			self.now = slot;
-			let block = self.chain.next_block();
+			let block = self.pass_slot();
 			self.usage.blocks += 1;
-			self.tick = self.chain.best(pallet_planaria_clock::Now::<Runtime>::get);
+			self.note_time();
 			self.take_in(block);
 			self.keep_house();
 			self.find_work();
-			for node in std::mem::take(&mut self.dirty) {
-				self.run_worker(node);
-			}
+			self.hand_over();
+			let dirty = std::mem::take(&mut self.dirty);
+			self.run_workers(dirty.into_iter().collect());
 			let check_every = self.config.check_every * (self.config.segments / 10_000).max(1);
 			if self.chain.height().is_multiple_of(check_every) && !self.chain.is_forked() {
 				self.check();
 			}
 		}
+		self.take_turns();
+	}
+
+	/// All that happens until the next slot, and its block. That is built meanwhile, unless something
+	/// happens that has to do with the pool or with what is finalized.
+	fn pass_slot(&mut self) -> Block {
+		/// How few events are not worth waking another thread for.
+		const FEW: usize = 4;
+		let slot = self.now + SLOT;
+		let due = || self.queue.range(..=(slot, u64::MAX)).map(|(_, event)| event);
+		let alone = rayon::current_num_threads() == 1
+			|| self.chain.is_forked()
+			|| self.turns.len() + due().take(FEW).count() < FEW
+			|| due().any(|event| matches!(event, Event::Mishap(..)));
+		if alone {
+			self.happens_until(slot);
+			self.hand_over();
+			return self.chain.next_block();
+		}
+		let mut building = self.chain.begin_block();
+		let (block, ()) = rayon::join(|| building.build(true), || self.happens_until(slot));
+		self.chain.end_block(building);
+		self.hand_over();
+		block
+	}
+
+	fn happens_until(&mut self, slot: u64) {
+		self.take_turns();
+		while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= slot) {
+			self.now = entry.key().0;
+			let event = entry.remove();
+			self.happens(event);
+		}
+		self.now = slot;
+	}
+
+	fn take_turns(&mut self) {
+		for node in std::mem::take(&mut self.turns) {
+			self.turn(node);
+		}
+	}
+
+	/// Notes which block is the best one.
+	fn note_time(&mut self) {
+		self.tick = self.chain.best(pallet_planaria_clock::Now::<Runtime>::get);
+		self.height = self.chain.height();
 	}
 
 	fn happens(&mut self, event: Event) {
@@ -457,6 +533,7 @@ impl World {
 			if self.nodes[node].store.remove(fragment).is_none() {
 				continue;
 			}
+			self.nodes[node].taken = false;
 			self.truth.removed(*fragment, Cause::Fault);
 			let segment = self.mirror.segment(fragment.segment);
 			if segment.is_some_and(|segment| segment.holder(fragment.index) == Some(id)) {
@@ -519,6 +596,7 @@ impl World {
 			}
 			self.note_touched(&block);
 		}
+		self.note_time();
 		let segments = std::mem::take(&mut self.touched_on_fork);
 		let miners = std::mem::take(&mut self.touched_miners_on_fork);
 		self.refresh(&miners, segments);
@@ -532,14 +610,16 @@ impl World {
 	}
 
 	fn refresh(&mut self, miners: &BTreeSet<MinerId>, mut segments: BTreeSet<SegmentId>) {
-		let mirror = &mut self.mirror;
-		self.chain.best(|| {
+		let (chain, mirror) = (&self.chain, &mut self.mirror);
+		chain.best(|| {
 			let now = pallet_planaria_clock::Now::<Runtime>::get();
 			mirror.refresh_miners(miners, &mut segments);
 			mirror.lose_patience(now, &mut segments);
 			mirror.all_held(&mut segments);
-			mirror.refresh(&segments);
 		});
+		let segments: Vec<SegmentId> = segments.into_iter().collect();
+		let read = each(&segments, |id| chain.best(|| Reading::of(*id)));
+		chain.best(|| mirror.refresh(segments.into_iter().zip(read)));
 	}
 
 	/// The segments and miners that a block changed.
@@ -564,6 +644,64 @@ impl World {
 		(miners, segments)
 	}
 
+	/// Looks again at the orders that a block made part of batches, or took out of them.
+	fn refresh_batches(&mut self, block: &Block) {
+		use restore::Event as E;
+		let (mut batches, mut dropped) = (Vec::new(), BTreeSet::new());
+		for event in &block.events {
+			let RuntimeEvent::Restore(event) = event else { continue };
+			match event {
+				E::BatchReady { miner, at, .. } => batches.push((*miner, *at)),
+				E::BatchDropped { miner, .. }
+				| E::ReportFailed { miner, .. }
+				| E::ItemFailed { miner, .. } => {
+					dropped.insert(*miner);
+				},
+				_ => (),
+			}
+		}
+		if batches.is_empty() && dropped.is_empty() {
+			return;
+		}
+		let mirror = &mut self.mirror;
+		let mut changed = mirror.ready_by(&dropped);
+		self.chain.best(|| {
+			for (miner, at) in batches {
+				let batch = restore::Batches::<Runtime>::get(miner, at);
+				changed.extend(batch.into_iter().flat_map(|batch| batch.fragments));
+			}
+			mirror.refresh_claims(&changed);
+		});
+		if self.chain.is_forked() {
+			self.touched_on_fork.extend(changed.iter().map(|fragment| fragment.segment));
+		}
+	}
+
+	/// Notes the calls that opened orders and reported batches, of which a miner has one of each in
+	/// a block.
+	fn note_calls(&mut self, block: &Block) {
+		use restore::Event as E;
+		let (mut opened, mut opening) = (None, BTreeMap::<MinerId, Vec<MinerId>>::new());
+		let mut reporting = opening.clone();
+		for event in &block.events {
+			let RuntimeEvent::Restore(event) = event else { continue };
+			match event {
+				E::OrderOpened { fragment, holder } => opened = Some((*fragment, *holder)),
+				E::OrderClaimed { fragment, by, .. } => {
+					if let Some((_, holder)) = opened.take_if(|(opened, _)| opened == fragment) {
+						opening.entry(*by).or_default().push(holder);
+					}
+				},
+				E::FragmentRestored { from, to, .. } => {
+					reporting.entry(*to).or_default().push(from.unwrap_or(MinerId::NOBODY));
+				},
+				_ => (),
+			}
+		}
+		opening.values().for_each(|holders| self.usage.opening.note(holders));
+		reporting.values().for_each(|holders| self.usage.reporting.note(holders));
+	}
+
 	/// What a block did.
 	fn take_in(&mut self, block: Block) {
 		for included in &block.included {
@@ -581,13 +719,18 @@ impl World {
 				self.dirty.insert(by.0 as usize);
 			}
 		}
+		self.note_calls(&block);
 		let (miners, segments) = self.note_touched(&block);
 		self.refresh(&miners, segments);
+		self.refresh_batches(&block);
 		for event in &block.events {
 			self.digest.update(&event.encode());
 			match event {
 				RuntimeEvent::Restore(event) => self.restore_event(event),
 				RuntimeEvent::Miners(event) => self.miners_event(event),
+				RuntimeEvent::Audit(audit::Event::Challenged { miner, .. }) => {
+					self.dirty.insert(miner.0 as usize);
+				},
 				RuntimeEvent::Files(files::Event::Deleted { file }) => {
 					let segment = SegmentId(file.0);
 					if !self.chain.is_forked() {
@@ -714,12 +857,12 @@ impl World {
 		if self.chores.is_empty() {
 			return;
 		}
-		for node in 0..self.nodes.len() {
-			if self.nodes[node].is_connected() {
-				self.nodes[node].done.chores =
-					self.chores.iter().take(Done::MAX_CHORES).copied().collect();
-				self.dirty.insert(node);
+		let listed = &self.chores[..self.chores.len().min(Done::MAX_CHORES)];
+		for (place, node) in self.nodes.iter_mut().enumerate().filter(|(_, it)| it.is_connected()) {
+			if node.done.chores != listed {
+				node.done.chores = listed.to_vec();
 			}
+			self.dirty.insert(place);
 		}
 	}
 
@@ -745,7 +888,7 @@ impl World {
 				};
 				let silent = now.saturating_sub(load.last_seen);
 				let leaving =
-					matches!(record.phase, miners::Phase::Leaving | miners::Phase::Expelled);
+					matches!(record.phase, miners::Phase::Leaving { .. } | miners::Phase::Expelled);
 				if leaving && load.is_idle() {
 					chores.push(Chore::Finish(miner));
 				} else if record.absence.is_none()
@@ -767,24 +910,40 @@ impl World {
 		chores
 	}
 
-	/// Has a miner's worker look at the chain, submit what comes of it, and the engine see it.
-	fn run_worker(&mut self, node: usize) {
-		if !self.nodes[node].is_connected() {
-			return;
+	/// Has the workers of these miners look at the chain, submit what comes of it, and their engines
+	/// see it. What a worker comes to does not depend on the others of the same block.
+	fn run_workers(&mut self, nodes: Vec<usize>) {
+		let runs = each(&nodes, |node| self.run_worker(*node));
+		for (node, run) in nodes.into_iter().zip(runs) {
+			if let Some(run) = run {
+				self.take_over(node, run);
+			}
 		}
-		let machine = &mut self.nodes[node];
-		let view = offchain::Chain { miner: machine.id, account: machine.hot.clone() };
-		let memory = machine.memory.clone();
-		let (done, proofs) = (&machine.done, &machine.proofs);
-		let (Step { wanted, submit, memory }, alive_in, anchor) = self.chain.best(|| {
-			let step = step(&view, done, proofs, memory);
+	}
+
+	/// What a miner's worker comes to; `None` where it does not see the chain.
+	fn run_worker(&self, node: usize) -> Option<WorkerRun> {
+		let machine = &self.nodes[node];
+		if !machine.is_connected() {
+			return None;
+		}
+		let view = View::new(self, node);
+		Some(self.chain.best(|| {
+			let step = step(&view, &machine.done, &machine.proofs, machine.memory.clone());
 			let now = pallet_planaria_clock::Now::<Runtime>::get();
 			let params = miners::Parameters::<Runtime>::get();
-			let load = miners::Loads::<Runtime>::get(view.miner);
+			let load = miners::Loads::<Runtime>::get(machine.id);
 			let alive_in =
 				load.map(|load| (load.last_seen + params.alive_every).saturating_sub(now).max(1));
-			(step, alive_in, System::block_number().saturating_sub(ANCHOR_DEPTH))
-		});
+			let anchor = System::block_number().saturating_sub(ANCHOR_DEPTH);
+			WorkerRun { step, alive_in, anchor }
+		}))
+	}
+
+	/// Submits what a worker came to, and has the engine see it.
+	fn take_over(&mut self, node: usize, run: WorkerRun) {
+		let WorkerRun { step: Step { wanted, submit, memory }, alive_in, anchor } = run;
+		let machine = &mut self.nodes[node];
 		machine.memory = memory;
 		let (id, hot) = (machine.id, machine.hot.clone());
 		let busy = !submit.is_empty();
@@ -803,27 +962,47 @@ impl World {
 				self.at(wake, Event::Worker(node));
 			}
 		}
-		if self.nodes[node].wanted != wanted {
-			let jobs = |wanted: &Option<planaria_primitives::mailbox::Wanted>| {
-				wanted.as_ref().map(|wanted| wanted.jobs.clone())
-			};
-			let changed = jobs(&self.nodes[node].wanted) != jobs(&wanted);
-			self.nodes[node].wanted = wanted;
-			if changed {
-				self.turn(node);
-			}
+		let machine = &mut self.nodes[node];
+		let old = std::mem::replace(&mut machine.wanted, wanted);
+		let same = match (&old, &machine.wanted) {
+			(Some(old), Some(new)) => old.jobs == new.jobs,
+			(old, new) => old.is_none() && new.is_none(),
+		};
+		if !same {
+			machine.taken = false;
+			self.turns.push(node);
 		}
 	}
 
 	fn check(&mut self) {
-		if let Err(error) = self.chain.check() {
+		let (chain, mirror) =
+			rayon::join(|| self.chain.check(), || self.chain.best(|| self.mirror.check()));
+		if let Err(error) = chain {
 			let height = self.chain.height();
 			self.violation(format!("block {height}: {error:#}"));
 		}
-		let mirror = &self.mirror;
-		if let Err(error) = self.chain.best(|| mirror.check()) {
+		if let Err(error) = mirror {
 			self.violation(format!("the simulation itself: {error:#}"));
 		}
+		if let Some(fragment) = self.mistaken() {
+			let what = format!("{fragment} is not what it is taken for");
+			self.violation(format!("the simulation itself: {what}"));
+		}
+	}
+
+	/// The first fragment with an order, or held by a restore target, of which the chain says
+	/// something else than what is put together from the index.
+	fn mistaken(&self) -> Option<FragmentId> {
+		let held = (0..CLASSES).filter_map(|class| self.mirror.held(class).next());
+		let held = held.map(|candidate| candidate.fragment);
+		let known: Vec<FragmentId> = self.mirror.ordered().chain(held).collect();
+		let view = View::new(self, 0);
+		self.chain.best(|| {
+			known.into_iter().find(|fragment| {
+				let said = queries::records(vec![*fragment]).pop().flatten();
+				self.record(self.name(*fragment)) != said || !view.is_right_of(*fragment)
+			})
+		})
 	}
 
 	pub(crate) fn violation(&mut self, what: String) {
@@ -1010,9 +1189,14 @@ fn call(miner: MinerId, anchor: u32, submit: Submit) -> RuntimeCall {
 			let fragments = BoundedVec::truncate_from(fragments);
 			RuntimeCall::Restore(restore::Call::ready { miner, anchor, fragments, signature })
 		},
-		Submit::Report(proofs) => {
+		Submit::Report(at, proofs) => {
 			let proofs = BoundedVec::truncate_from(proofs);
-			RuntimeCall::Restore(restore::Call::report { miner, anchor, proofs, signature })
+			RuntimeCall::Restore(restore::Call::report { miner, anchor, at, proofs, signature })
+		},
+		Submit::Answer(answers) => {
+			let answer = |(fragment, proof)| audit::Answer { fragment, proof };
+			let answers = BoundedVec::truncate_from(answers.into_iter().map(answer).collect());
+			RuntimeCall::Audit(audit::Call::answer { miner, anchor, answers, signature })
 		},
 		Submit::Open(fragments) => {
 			let fragments = BoundedVec::truncate_from(fragments);

@@ -58,9 +58,9 @@ fn other_codings_hold_as_well() {
 }
 
 #[test]
-fn the_same_seed_is_the_same_run_and_another_is_not() {
-	let output = |seed: u64| {
-		let output = program(&format!("--first-seed {seed}"));
+fn the_same_seed_is_the_same_run_by_any_threads_and_another_is_not() {
+	let output = |seed: u64, threads: u32| {
+		let output = program(&format!("--first-seed {seed} --threads {threads}"));
 		let mut report: Value = serde_json::from_slice(&output.stdout).expect("one object");
 		for time in ["wall_secs", "cpu_secs"] {
 			assert!(report.as_object_mut().expect("an object").remove(time).is_some());
@@ -68,9 +68,9 @@ fn the_same_seed_is_the_same_run_and_another_is_not() {
 		assert!(output.status.success(), "{report:#}");
 		report
 	};
-	let first = output(1);
-	assert_eq!(output(1), first);
-	assert_ne!(output(2)["digest"], first["digest"]);
+	let first = output(1, 1);
+	assert_eq!(output(1, 3), first);
+	assert_ne!(output(2, 1)["digest"], first["digest"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use planaria_sdk::chain::calls;
 use planaria_tests::{Network, content, until};
 use serde_json::json;
 use std::{
+	ops::Range,
 	thread::sleep,
 	time::{Duration, Instant},
 };
@@ -52,14 +53,25 @@ fn held(network: &Network, file: &str, miner: u32) -> Result<Vec<FragmentId>> {
 	Ok(held)
 }
 
-/// A miner dies, and its fragments are to be restored at once.
-fn lose(network: &Network, file: &str, miner: u32) -> Result<()> {
-	network.kill(miner)?;
-	network.wipe(miner)?;
-	for fragments in held(network, file, miner)?.chunks(64) {
-		network.submit(&format!("//Miner/{miner}"), &calls::open(fragments))?;
+/// Miners die at once, and their fragments are to be restored at once.
+fn lose(network: &Network, file: &str, miners: Range<u32>) -> Result<()> {
+	let mut lost = Vec::new();
+	for miner in miners {
+		network.kill(miner)?;
+		network.wipe(miner)?;
+		lost.push((miner, held(network, file, miner)?));
 	}
-	Ok(())
+	std::thread::scope(|scope| {
+		let opening = lost.iter().map(|(miner, held)| {
+			scope.spawn(move || {
+				held.chunks(64).try_for_each(|fragments| {
+					network.submit(&format!("//Miner/{miner}"), &calls::open(fragments)).map(drop)
+				})
+			})
+		});
+		let opening: Vec<_> = opening.collect();
+		opening.into_iter().try_for_each(|it| it.join().expect("submitting does not panic"))
+	})
 }
 
 /// Bytes read per byte restored: four of twelve gone, and one that leaves.
@@ -70,9 +82,7 @@ fn traffic(port: u16) -> Result<()> {
 	let alive: Vec<u32> = (4..16).collect();
 	let file = network.put_on(&content(1, 128 * MIB), "standard", &holders)?;
 
-	for miner in lost {
-		lose(&network, &file, miner)?;
-	}
+	lose(&network, &file, lost)?;
 	network.until_whole(&file)?;
 	let restored = sum(&network, &alive, "bytes_restored")? as f64;
 	let read = sum(&network, &alive, "bytes_read")? as f64 / restored;
@@ -114,7 +124,7 @@ fn speed(port: u16) -> Result<()> {
 	network.start(4)?;
 	network.until_serving([4])?;
 	let bytes = network.miner(1)?.held;
-	lose(&network, &file, 1)?;
+	lose(&network, &file, 1..2)?;
 	let rate = watch(&network, 4, bytes)?;
 	row("restore/one-miner-rebuilds", rate, "MiB/s", 60.0, rate >= 60.0);
 	network.until_whole(&file)
