@@ -13,10 +13,10 @@ const MIB: usize = 1 << 20;
 /// Four miners: the fourth can restore what one of three holders had, not what two had.
 static NETWORK: Shared = Shared::new(25200, 4);
 
-/// A countdown of a minute, and absence after two thirds of one.
-fn hurry(network: &Network) -> Result<()> {
+/// Absence after 20 ticks, and the countdown to lost in three times this many.
+fn hurry(network: &Network, claim_period: u128) -> Result<()> {
 	network.set_params("Miners", &[("alive_every", 7), ("absent_after", 20)])?;
-	network.set_params("Restore", &[("claim_period", 15)])
+	network.set_params("Restore", &[("claim_period", claim_period)])
 }
 
 /// What `planaria file status` shows of a file's first segment.
@@ -56,7 +56,8 @@ fn ensure_unreadable(network: &Network, file: &str) -> Result<()> {
 #[test]
 fn a_segment_is_suspected_lost_and_cleared_when_a_holder_returns() -> Result<()> {
 	NETWORK.with(|network| {
-		hurry(network)?;
+		// Long enough for a holder that starts on a busy machine.
+		hurry(network, 200)?;
 		let since = network.height()?;
 		let bytes = content(21, 4 * MIB);
 		let file = network.put(&bytes, "lean")?;
@@ -87,7 +88,7 @@ fn a_segment_is_suspected_lost_and_cleared_when_a_holder_returns() -> Result<()>
 #[test]
 fn a_lost_segment_is_found_when_a_holder_returns() -> Result<()> {
 	NETWORK.with(|network| {
-		hurry(network)?;
+		hurry(network, 15)?;
 		let bytes = content(22, 4 * MIB);
 		let file = network.put(&bytes, "lean")?;
 		let held = holders(network, &file)?;
