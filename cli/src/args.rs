@@ -219,6 +219,20 @@ impl From<PlacementArg> for PlacementRule {
 	}
 }
 
+/// Where what is read goes, and which part of it.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+	/// Where to write it; - is standard output.
+	#[arg(long, short, value_hint = ValueHint::FilePath)]
+	pub output: PathBuf,
+	/// Overwrite an existing file.
+	#[arg(long)]
+	pub force: bool,
+	/// Only these bytes: from A to B, both included.
+	#[arg(long, value_name = "A-B", allow_hyphen_values = true)]
+	pub range: Option<ByteRange>,
+}
+
 /// Read a file.
 ///
 /// Any sufficient part of each segment's fragments will do; every byte is verified against the
@@ -232,15 +246,8 @@ Examples:
 pub struct GetArgs {
 	/// The file's number, or its id of 64 hexadecimal digits.
 	pub file: Target,
-	/// Where to write it; - is standard output.
-	#[arg(long, short, value_hint = ValueHint::FilePath)]
-	pub output: PathBuf,
-	/// Overwrite an existing file.
-	#[arg(long)]
-	pub force: bool,
-	/// Only these bytes: from A to B, both included.
-	#[arg(long, value_name = "A-B", allow_hyphen_values = true)]
-	pub range: Option<ByteRange>,
+	#[command(flatten)]
+	pub to: OutputArgs,
 	/// Read an encrypted file as it is stored.
 	#[arg(long)]
 	pub raw: bool,
@@ -740,15 +747,8 @@ pub struct GatewayPut {
 pub struct GatewayGet {
 	/// BUCKET/KEY.
 	pub object: String,
-	/// Where to write it; - is standard output.
-	#[arg(long, short, value_hint = ValueHint::FilePath)]
-	pub output: PathBuf,
-	/// Overwrite an existing file.
-	#[arg(long)]
-	pub force: bool,
-	/// Only these bytes: from A to B, both included.
-	#[arg(long, value_name = "A-B", allow_hyphen_values = true)]
-	pub range: Option<ByteRange>,
+	#[command(flatten)]
+	pub to: OutputArgs,
 	#[command(flatten)]
 	pub access: GatewayAccess,
 }

@@ -126,8 +126,7 @@ pub fn bytes_bar(name: &'static str, size: u64) -> ProgressBar {
 
 /// The bar of a get.
 pub fn get_bar() -> (ProgressBar, Progress<GetEvent>) {
-	let bar = ProgressBar::with_draw_target(Some(0), target()).with_style(style(BYTES));
-	bar.set_prefix("reading");
+	let bar = bytes_bar("reading", 0);
 	let shown = bar.clone();
 	let progress: Progress<GetEvent> = Arc::new(move |event| match event {
 		GetEvent::Found { size, .. } => shown.set_length(size),

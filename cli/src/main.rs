@@ -11,6 +11,8 @@ mod commands;
 
 mod context;
 
+mod destination;
+
 mod encryption;
 
 mod exit;

@@ -69,5 +69,9 @@ pub const CHUNK_LEN: u32 = 1024;
 /// A segment has at most this many fragments.
 pub const MAX_FRAGMENTS: u8 = 64;
 
+/// A segment that can spare this many fragments or fewer is thin: it is restored before others, and
+/// every fragment restored for it is proven.
+pub const THIN_SPARE: i16 = 1;
+
 /// A file has at most this many segments.
 pub const MAX_SEGMENTS: u32 = 1 << 20;

@@ -14,13 +14,12 @@ use core::fmt;
 use frame_support::{BoundedVec, dispatch::GetDispatchInfo, weights::Weight};
 use pallet_planaria_audit::{self as audit, Answer, MAX_ANSWERS, WeightInfo as _};
 use pallet_planaria_miners::{self as miners, WeightInfo as _};
-use pallet_planaria_restore::{
-	self as restore, MAX_READY, THIN_SPARE, WeightInfo as _, weights::Items,
-};
+use pallet_planaria_restore::{self as restore, MAX_READY, WeightInfo as _, weights::Items};
 use pallet_planaria_rewards::{self as rewards, WeightInfo as _};
 use pallet_planaria_support::standings::PAGE;
 use planaria_primitives::{
-	CodingParams, FragmentId, FragmentProof, MAX_FRAGMENT_LEN, MinerId, SegmentId, sampling::SAMPLE,
+	CodingParams, FragmentId, FragmentProof, MAX_FRAGMENT_LEN, MinerId, SegmentId, THIN_SPARE,
+	sampling::SAMPLE,
 };
 use sp_runtime::{generic::Era, traits::TransactionExtension};
 

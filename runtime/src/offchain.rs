@@ -173,7 +173,7 @@ impl ChainView for Chain {
 		let holder = info.segment.holder(id.index);
 		let order = Restore::order_of(id, &info).map(|order| match queries::live_claim(&order) {
 			Some((by, deadline)) => {
-				OrderView::Claimed { by, deadline, ready: Restore::ready_of(by).contains(&id) }
+				OrderView::Claimed { by, deadline, ready: Restore::is_ready(by, id) }
 			},
 			None if Restore::is_void(id, &order, &info) => OrderView::Void,
 			None => OrderView::Unclaimed,

@@ -265,7 +265,7 @@ fn claims_in(segment: SegmentId, info: &SegmentInfo) -> Vec<SegmentClaim> {
 		.filter_map(|index| {
 			let order = restore::Orders::<Runtime>::get(FragmentId { segment, index })?;
 			let (by, deadline) = live_claim(&order)?;
-			let ready = Restore::ready_of(by).contains(&FragmentId { segment, index });
+			let ready = Restore::is_ready(by, FragmentId { segment, index });
 			Some(SegmentClaim { index, by, deadline, ready })
 		})
 		.collect()
@@ -320,7 +320,7 @@ fn order_status(fragment: FragmentId, order: &Order) -> Option<OrderStatus> {
 	let info = <Files as pallet_planaria_support::Fragments>::get(fragment.segment)?;
 	let standing = match live_claim(order) {
 		None => OrderStanding::Unclaimed,
-		Some((by, deadline)) if Restore::ready_of(by).contains(&fragment) => {
+		Some((by, deadline)) if Restore::is_ready(by, fragment) => {
 			OrderStanding::Ready { by, deadline }
 		},
 		Some((by, deadline)) => OrderStanding::Claimed { by, deadline },

@@ -27,12 +27,11 @@ pub use memory::Memory;
 
 use alloc::vec::Vec;
 use planaria_primitives::{
-	FragmentId, FragmentName, FragmentProof, MinerId, SegmentId, Tick,
+	FragmentId, FragmentName, FragmentProof, MinerId, SegmentId, THIN_SPARE, Tick,
 	mailbox::{
 		Chore, Done, Healed, Job, JobKind, MAX_LISTED, PROOF_PAGES, ProofItem, Proofs, Wanted,
 	},
 };
-use planner::THIN_SPARE;
 
 /// After how many blocks without an effect a submission is repeated: two blocks from job to
 /// inclusion, one for a session's rotation, and some for a fork.

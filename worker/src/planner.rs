@@ -19,9 +19,6 @@ use planaria_primitives::{
 /// Ages within so many ticks are equal.
 const AGE: Tick = 64;
 
-/// A segment that can spare no more fragments than this is thin.
-pub const THIN_SPARE: i16 = 1;
-
 /// How a fragment would be had.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Way {

@@ -239,7 +239,7 @@ fn a_batch_waits_for_what_is_still_to_be_restored_but_not_for_long() {
 	assert_eq!(submitted(&since(170), &done), ready);
 	assert_eq!(submitted(&since(171), &done), []);
 	let mut thin = since(171);
-	thin.fragments.get_mut(&id(1)).expect("there").spare = planner::THIN_SPARE;
+	thin.fragments.get_mut(&id(1)).expect("there").spare = THIN_SPARE;
 	assert_eq!(submitted(&thin, &done), ready);
 	// What will never be reported is not waited for.
 	for change in

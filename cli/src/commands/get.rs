@@ -3,12 +3,12 @@
 
 use crate::{args::GetArgs, bars, context::Context, exit, output::facts};
 use planaria_sdk::{
-	Destination, GetError, GetOptions, GetReport, Reader, SealedReader,
+	GetError, GetOptions, GetReport, Reader, SealedReader,
 	sealed::{OpenError, UserKey},
 	units::Size,
 };
 use serde::Serialize;
-use std::{ops::Range, path::Path, sync::Arc};
+use std::sync::Arc;
 
 /// What became of it.
 #[derive(Debug, Serialize)]
@@ -19,13 +19,7 @@ struct Done {
 }
 
 pub async fn run(context: &Context, args: GetArgs) -> anyhow::Result<()> {
-	let to_stdout = args.output == Path::new("-");
-	let destination = if to_stdout {
-		Destination::Stream(Box::new(tokio::io::stdout()))
-	} else {
-		Destination::File { path: args.output.clone(), overwrite: args.force }
-	};
-	destination.check()?;
+	let destination = args.to.destination()?;
 	let key = if args.raw { None } else { args.encryption.key()? };
 	let chain = context.chain().await?;
 	let transport = context.transport(&chain, &args.transfer).await?;
@@ -41,7 +35,7 @@ pub async fn run(context: &Context, args: GetArgs) -> anyhow::Result<()> {
 			},
 		};
 		let size = sealed.as_ref().map_or(reader.size(), SealedReader::size);
-		let range = range(&args, size)?;
+		let range = args.to.range_of("file", size)?;
 		let decrypted = sealed.is_some();
 		let report = match sealed {
 			Some(sealed) => sealed.write(range, destination).await?,
@@ -58,24 +52,13 @@ pub async fn run(context: &Context, args: GetArgs) -> anyhow::Result<()> {
 		facts(&[
 			("file", report.file.to_string()),
 			("id", report.id.to_string()),
-			("written to", args.output.display().to_string()),
+			("written to", args.to.output.display().to_string()),
 			("size", format!("{} in {:.1} s", Size(report.written), report.seconds)),
 			("segments", format!("{}, {} rebuilt", report.segments, report.rebuilt_segments)),
 			("fragments", format!("{}, {} failures", report.fetched_fragments, report.failures)),
 		])
 	};
-	match (to_stdout, context.printer.is_json()) {
-		(true, true) => context.printer.aside(&done, text),
-		(true, false) => Ok(()),
-		(false, _) => context.printer.print(&done, text),
-	}
-}
-
-fn range(args: &GetArgs, size: u64) -> anyhow::Result<Range<u64>> {
-	let Some(range) = args.range else { return Ok(0..size) };
-	range
-		.within(size)
-		.ok_or_else(|| exit::usage(format!("there is no byte {range}: the file has {size} bytes")))
+	args.to.say(context, &done, text)
 }
 
 /// A file that no key opens, because there is none.

@@ -17,7 +17,8 @@ use object_store::{
 	aws::{AmazonS3, AmazonS3Builder},
 	path::Path as Key,
 };
-use planaria_sdk::{Destination, Output, units::Size};
+use planaria_gateway::backend::with_cryptography;
+use planaria_sdk::{Output, units::Size};
 use serde::Serialize;
 use std::{path::Path, time::Instant};
 use tokio::{fs::File, io::AsyncReadExt};
@@ -63,8 +64,7 @@ fn parsed(key: &str) -> anyhow::Result<Key> {
 }
 
 fn open(access: &GatewayAccess, bucket: &str) -> anyhow::Result<AmazonS3> {
-	// Without one no client can be made, not even for plain HTTP.
-	let _ = rustls::crypto::ring::default_provider().install_default();
+	with_cryptography();
 	let plain = access.s3.starts_with("http://");
 	let store = AmazonS3Builder::new()
 		.with_endpoint(&access.s3)
@@ -151,24 +151,15 @@ pub async fn put(context: &Context, args: GatewayPut) -> anyhow::Result<()> {
 
 pub async fn get(context: &Context, args: GatewayGet) -> anyhow::Result<()> {
 	let (bucket, key) = split(&args.object)?;
-	let to_stdout = args.output == Path::new("-");
-	let destination = if to_stdout {
-		Destination::Stream(Box::new(tokio::io::stdout()))
-	} else {
-		Destination::File { path: args.output.clone(), overwrite: args.force }
-	};
-	destination.check()?;
+	let destination = args.to.destination()?;
 	let store = open(&args.access, bucket)?;
 	let failed = |error| failed(&args.access, error);
 
 	let (began, name) = (Instant::now(), parsed(key)?);
 	let mut options = GetOptions::default();
-	if let Some(range) = args.range {
+	if args.to.range.is_some() {
 		let size = store.head(&name).await.map_err(failed)?.size;
-		let range = range.within(size).ok_or_else(|| {
-			exit::usage(format!("there is no byte {range}: the object has {size} bytes"))
-		})?;
-		options.range = Some(range.into());
+		options.range = Some(args.to.range_of("object", size)?.into());
 	}
 	let got = store.get_opts(&name, options).await.map_err(failed)?;
 	let (etag, size) = (got.meta.e_tag.clone(), got.range.end - got.range.start);
@@ -196,15 +187,11 @@ pub async fn get(context: &Context, args: GatewayGet) -> anyhow::Result<()> {
 	let text = || {
 		facts(&[
 			("object", format!("{}/{}", done.bucket, done.key)),
-			("written to", args.output.display().to_string()),
+			("written to", args.to.output.display().to_string()),
 			("size", format!("{} in {:.1} s", Size(done.size), done.seconds)),
 		])
 	};
-	match (to_stdout, context.printer.is_json()) {
-		(true, true) => context.printer.aside(&done, text),
-		(true, false) => Ok(()),
-		(false, _) => context.printer.print(&done, text),
-	}
+	args.to.say(context, &done, text)
 }
 
 #[cfg(test)]

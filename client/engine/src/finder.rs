@@ -19,11 +19,11 @@ use crate::{
 	worklist::{Conditions, Target, Targets, Worklist, class_of},
 };
 use planaria_primitives::{
-	FileId, FileIndex, FragmentId, FragmentName, MinerId, Segment, SegmentId, Tick,
+	FileId, FileIndex, FragmentId, FragmentName, MinerId, Segment, SegmentId, THIN_SPARE, Tick,
 	mailbox::MAX_LISTED, segment::bit,
 };
 use planaria_runtime_api::{FileLife, FragmentRecord, MinerStanding};
-use planaria_worker::planner::{self, Candidate, Races, THIN_SPARE, Way, splitmix};
+use planaria_worker::planner::{self, Candidate, Races, Way, splitmix};
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	time::Duration,

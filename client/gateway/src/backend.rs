@@ -168,12 +168,18 @@ impl Unsealing {
 	}
 }
 
+/// Sets what TLS is done with in this process. Without it no client can be made, not even for plain
+/// HTTP.
+pub fn with_cryptography() {
+	// It fails where it was set before.
+	let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 impl Backend {
 	/// The object store of a configuration, whose key is made if there is none. How it is signed for
 	/// is in the environment, as with other programs that speak S3.
 	pub fn open(shared: &Shared) -> Result<Self> {
-		// Without one no TLS client can be made.
-		let _ = rustls::crypto::ring::default_provider().install_default();
+		with_cryptography();
 		let wrong = || BackendError::Url(shared.url.clone());
 		let place = shared.url.strip_prefix("s3://").ok_or_else(wrong)?;
 		let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));

@@ -4,8 +4,8 @@
 //! Where each fragment of a content is on its way.
 //!
 //! The states are kept in the catalog, written at most once a second while a content is placed, and
-//! with them which miners have failed and how fast they are. A miner is not blamed as long as none other does its part:
-//! then it may be this gateway that nobody reaches.
+//! with them which miners have failed and how fast they are. A miner is not blamed as long as none
+//! other does its part: then it may be this gateway that nobody reaches.
 //! A content in work takes about 64 bytes of memory per fragment.
 
 use crate::{

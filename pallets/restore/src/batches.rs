@@ -11,7 +11,9 @@ use frame_support::{
 	storage::with_storage_layer,
 };
 use pallet_planaria_support::{Bounties, Clock, Custody, DutyGate, Moved, SegmentInfo, Standing};
-use planaria_primitives::{FragmentId, FragmentProof, Hash, MinerId, sampling, segment::bit};
+use planaria_primitives::{
+	FragmentId, FragmentProof, Hash, MinerId, THIN_SPARE, sampling, segment::bit,
+};
 
 /// A chunk that a report must prove.
 struct Asked {

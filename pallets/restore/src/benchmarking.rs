@@ -24,7 +24,7 @@ use pallet_planaria_support::{
 };
 use planaria_primitives::{
 	CodingParams, FileId, FileSpec, FragmentHash, FragmentId, FragmentProof, MAX_FRAGMENT_LEN,
-	MAX_FRAGMENTS, MAX_SEGMENTS, MinerId, Segment, SegmentId, Sidecar, Tick, file_id,
+	MAX_FRAGMENTS, MAX_SEGMENTS, MinerId, Segment, SegmentId, Sidecar, THIN_SPARE, Tick, file_id,
 	merkle::{self, Level},
 	sampling,
 	segment::bit,

@@ -27,6 +27,11 @@ impl<T: Config> Pallet<T> {
 		Batches::<T>::iter_prefix_values(miner).flat_map(|batch| batch.fragments).collect()
 	}
 
+	/// Whether the fragment is in one of the miner's batches.
+	pub fn is_ready(miner: MinerId, fragment: FragmentId) -> bool {
+		Batches::<T>::iter_prefix_values(miner).any(|batch| batch.fragments.contains(&fragment))
+	}
+
 	/// The fragments that a miner has claimed, their claims expired or not.
 	pub fn claims_of(miner: MinerId) -> impl Iterator<Item = FragmentId> {
 		ClaimsOf::<T>::iter_prefix(miner).map(|(segment, index)| FragmentId { segment, index })

@@ -19,10 +19,6 @@ pub const MAX_READY: u32 = 64;
 /// How many proofs one report carries at most: 24 of the longest stay below 64 KiB.
 pub const MAX_PROOFS: u32 = 24;
 
-/// A segment that can spare this many fragments or fewer is thin: every fragment restored for it
-/// is proven.
-pub const THIN_SPARE: i16 = 1;
-
 /// How many blocks after a batch was declared ready its seed is drawn.
 ///
 /// Two, because the author of a block knows the next one's beacon before it decides what goes into

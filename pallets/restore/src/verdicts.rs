@@ -107,13 +107,12 @@ impl<T: Config> Pallet<T> {
 		}
 		let count = count.unwrap_or_else(|| Self::count(segment, info, 0, tally));
 		let restorable = Self::spare_in(info, count) >= 0;
-		let verdict = Verdicts::<T>::get(segment);
-		if verdict.is_none() && restorable {
-			return Ok(());
-		}
+		let verdict = match Verdicts::<T>::get(segment) {
+			None if restorable => return Ok(()),
+			verdict => verdict,
+		};
 		tally.verdicts = tally.verdicts.saturating_add(1);
 		match verdict {
-			None if restorable => (),
 			None => {
 				let deadline = Parameters::<T>::get().countdown_ends(T::Clock::now());
 				Verdicts::<T>::insert(segment, Verdict::Suspected { deadline });
