@@ -27,10 +27,8 @@ impl OutputArgs {
 	/// The bytes that are asked for of `what`, which has `size` of them.
 	pub fn range_of(&self, what: &str, size: u64) -> anyhow::Result<Range<u64>> {
 		let Some(range) = self.range else { return Ok(0..size) };
-		let range_in = range.within(size);
-		range_in.ok_or_else(|| {
-			exit::usage(format!("there is no byte {range}: the {what} has {size} bytes"))
-		})
+		let nothing = || format!("there is no byte {range}: the {what} has {size} bytes");
+		range.within(size).ok_or_else(|| exit::usage(nothing()))
 	}
 
 	/// Says what became of it, where that is not in the way of the bytes themselves.
