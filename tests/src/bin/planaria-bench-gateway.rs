@@ -5,7 +5,7 @@
 //! the same machine in the same run. The client is curl.
 //!
 //! Prints one JSON object per line, as `scripts/bench.sh` does. Takes six times the object's size of
-//! disk, and 50 times that of a parallel transfer.
+//! disk, and 43 times that of a parallel transfer.
 //!
 //! Usage: `planaria-bench-gateway [PORT [MIB [PARALLEL_MIB]]]`: the first of 400 ports (default
 //! 29800), the size of the object (default 1024), and of each of 16 that are moved at once (default
@@ -67,19 +67,17 @@ fn main() -> Result<()> {
 	let warm = size as f64 / client.request("/bucket/object", &[])?.seconds / 1e6;
 	row("gateway/warm-download", warm, "MB/s", None, Some(1000.0), warm >= 1000.0);
 
-	// Half up, half down, at once, each another; what comes down was not read before.
-	fs::remove_file(&object)?;
-	let file = |number: usize| work.path().join(number.to_string());
+	// Half up, half down, at once, each another object; what comes down was not read before.
 	for number in 0..AT_ONCE / 2 {
-		fill(&file(number), parallel)?;
-		client.put(&format!("/bucket/down-{number}"), &file(number))?;
+		fill(&object, parallel)?;
+		client.put(&format!("/bucket/down-{number}"), &object)?;
 	}
 	gateway.until_active()?;
 	gateway.forget(&[])?;
-	(0..AT_ONCE / 2).try_for_each(|number| fill(&file(number), parallel))?;
+	fill(&object, parallel)?;
 	let client = Client { gateway: &gateway, key: &key };
 	std::thread::scope(|scope| {
-		let up = |number: usize| client.put(&format!("/bucket/up-{number}"), &file(number));
+		let up = |number: usize| client.put(&format!("/bucket/up-{number}"), &object);
 		let down = |number: usize| client.request(&format!("/bucket/down-{number}"), &[]);
 		let mut transfers = Vec::new();
 		for number in 0..AT_ONCE / 2 {
