@@ -231,6 +231,18 @@ impl<T: Config> Pallet<T> {
 		Ok(segment)
 	}
 
+	/// Before the gate: whether `confirm` can have any effect.
+	pub(crate) fn may_confirm(
+		miner: MinerId,
+		items: &[FragmentId],
+	) -> Result<(), TransactionValidityError> {
+		let first = items.first().ok_or(InvalidTransaction::Stale)?;
+		let is_due = Self::alive(*first).is_ok_and(|(_, segment, _)| {
+			segment.holder(first.index) == Some(miner) && !segment.is_confirmed(first.index)
+		});
+		if is_due { Ok(()) } else { Err(InvalidTransaction::Stale.into()) }
+	}
+
 	pub(crate) fn do_confirm(miner: MinerId, items: &[FragmentId]) {
 		let now = T::Clock::now();
 		let mut confirmed = Vec::new();

@@ -549,12 +549,13 @@ pub mod pallet {
 		/// ## Details
 		///
 		/// Each item is looked at for itself. One that is refused is reported and changes nothing.
+		/// Where the first one is, a call that is free of charge is no transaction.
 		///
 		/// ## Parameters
 		///
 		/// - `miner`: who confirms.
 		/// - `anchor`: a block younger than 64 blocks, and after that of the last `confirm`.
-		/// - `items`: fragments that are assigned to the miner.
+		/// - `items`: fragments that are assigned to the miner, and not confirmed.
 		/// - `signature`: of the hot key; none where the call itself is signed.
 		///
 		/// ## Events
@@ -567,10 +568,13 @@ pub mod pallet {
 			DispatchClass::Operational
 		))]
 		#[pallet::authorize(|_source, miner, anchor, items, signature| {
+			Self::may_confirm(*miner, items)?;
 			T::DutyGate::authorize(DutyKind::Confirm, *miner, *anchor, items, signature)
 		})]
+		// The segment and its file.
 		#[pallet::weight_of_authorize(
 			T::DutyGate::authorize_weight(u32::try_from(items.encoded_size()).unwrap_or(u32::MAX))
+				.saturating_add(T::DbWeight::get().reads(2))
 		)]
 		pub fn confirm(
 			origin: OriginFor<T>,

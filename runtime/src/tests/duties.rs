@@ -37,7 +37,7 @@ fn placed(chain: &mut Chain) -> TestFile {
 #[test]
 fn the_same_duty_is_accepted_once() {
 	on_network(|chain| {
-		let file = placed(chain);
+		let [file, other, third] = [(); 3].map(|()| placed(chain));
 		let duty = chain.block(|| {
 			let duty = confirm(0, &[file.fragment(0)]);
 			apply_duty(&duty);
@@ -47,17 +47,17 @@ fn the_same_duty_is_accepted_once() {
 		chain.block(|| refused(&duty, Stale));
 		// Nor is another one of the same anchor.
 		chain.block(|| {
-			apply_duty(&confirm(0, &[]));
-			refused(&confirm(0, &[file.fragment(0)]), Stale);
+			apply_duty(&confirm(0, &[other.fragment(0)]));
+			refused(&confirm(0, &[third.fragment(0)]), Stale);
 		});
-		assert_eq!(load(0).fragments, 1);
+		assert_eq!(load(0).fragments, 2);
 	});
 }
 
 #[test]
 fn of_two_duties_of_one_anchor_the_pool_keeps_one() {
 	on_network(|chain| {
-		let file = placed(chain);
+		let [file, second] = [(); 2].map(|()| placed(chain));
 		chain.block(|| {
 			// As in the node, nothing remains of it.
 			let validate = |duty: UncheckedExtrinsic| {
@@ -69,8 +69,8 @@ fn of_two_duties_of_one_anchor_the_pool_keeps_one() {
 				.unwrap()
 				.unwrap()
 			};
-			let (one, other) =
-				(validate(confirm(0, &[file.fragment(0)])), validate(confirm(0, &[])));
+			let of = |file: &TestFile| validate(confirm(0, &[file.fragment(0)]));
+			let (one, other) = (of(&file), of(&second));
 			let another = validate(confirm(1, &[file.fragment(1)]));
 			assert_eq!(one.provides, other.provides);
 			assert_ne!(one.provides, another.provides);

@@ -8,7 +8,10 @@ use frame_support::{
 	traits::Authorize,
 };
 use planaria_primitives::duty::DutyKind;
-use sp_runtime::{DispatchError, transaction_validity::TransactionSource};
+use sp_runtime::{
+	DispatchError,
+	transaction_validity::{InvalidTransaction, TransactionSource},
+};
 
 fn failed(miner: u32, index: u32, error: Error<Test>) -> Event<Test> {
 	Event::ItemFailed { miner: MinerId(miner), index, error: error.into() }
@@ -136,12 +139,34 @@ fn only_the_gate_lets_in() {
 }
 
 #[test]
+fn what_confirms_nothing_is_not_free() {
+	build_and_execute(|| {
+		let file = placed();
+		let may = |miner: u32, items: &[FragmentId]| Files::may_confirm(MinerId(miner), items);
+		let [own, other] = [0, 1].map(|index| fragment(file, 0, index));
+		let nowhere = FragmentId { segment: SegmentId(99), index: 0 };
+		assert_ok!(may(0, &[own]));
+		// What comes after the first is looked at when it is confirmed.
+		assert_ok!(may(0, &[own, nowhere]));
+		let beyond = FragmentId { index: 64, ..own };
+		for items in [&[][..], &[other], &[nowhere], &[nowhere, own], &[beyond]] {
+			assert_eq!(may(0, items), Err(InvalidTransaction::Stale.into()));
+		}
+		confirm(0, &[own]);
+		assert!(may(0, &[own]).is_err());
+		assert_ok!(Files::delete(RuntimeOrigin::signed(ALICE), file));
+		assert!(may(1, &[other]).is_err());
+	});
+}
+
+#[test]
 fn the_gate_authorises_from_every_source() {
 	build_and_execute(|| {
+		let item = fragment(placed(), 0, 0);
 		let call = |signature| Call::<Test>::confirm {
 			miner: MinerId(0),
 			anchor: 7,
-			items: BoundedVec::new(),
+			items: BoundedVec::truncate_from(vec![item]),
 			signature,
 		};
 		let signature: pallet_planaria_support::hot_key::Signature =
