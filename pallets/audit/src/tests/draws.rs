@@ -10,7 +10,7 @@ use crate::{
 };
 use frame_support::assert_ok;
 use pallet_planaria_support::{FileState, OnConfirmed, Standing};
-use planaria_primitives::{FileId, FileSpec, FragmentId, MinerId};
+use planaria_primitives::{FileId, FileSpec, FragmentId, MinerId, SegmentId};
 use std::collections::BTreeMap;
 
 /// A TiB in 2048 segments of 64 fragments, held by miners 0 to 63; one draw per tick.
@@ -231,6 +231,26 @@ fn a_batch_that_has_moved_meanwhile_is_not_asked_for() {
 		blocks(SEED_DELAY);
 		let asked: Vec<_> = Challenges::<Test>::iter().map(|(miner, id, _)| (miner, id)).collect();
 		assert_eq!(asked, [(MinerId(3), file.fragment(0, 3))]);
+	});
+}
+
+#[test]
+fn what_a_miner_confirms_leaves_room_for_the_draws() {
+	execute(|| {
+		let spec =
+			FileSpec::new(2_000 << 20, CodingParams::copies(2).expect("valid")).expect("valid");
+		let (_, first) = store(FileId([1; 32]), spec, &[0, 1]);
+		for number in 0..2 * u64::from(MAX_OPEN) {
+			let fragment = FragmentId { segment: SegmentId(first.0 + number), index: 0 };
+			Audit::on_confirmed(MinerId(0), vec![fragment]);
+		}
+		blocks(SEED_DELAY + 12);
+		assert_eq!(Requests::<Test>::iter().count(), 0);
+		// Half of the room, and what was drawn meanwhile.
+		let asked = record(0).open;
+		assert!((MAX_OPEN / 2..MAX_OPEN).contains(&asked), "{asked}");
+		(0..500).for_each(|number| Audit::draw(&[8; 32], number));
+		assert_eq!(record(0).open, MAX_OPEN);
 	});
 }
 
