@@ -175,8 +175,8 @@ impl<T: Config> Pallet<T> {
 	/// Takes fragments under restoration off their holders, `most` of them, so that restore targets
 	/// can finish. Their orders stay.
 	///
-	/// A miner that leaves and still serves keeps what others are to copy from it: it is needed
-	/// to restore the rest.
+	/// A miner that serves keeps what it has, whether it leaves and others are to copy it, or was
+	/// absent and came back: it is needed to restore the rest.
 	fn vacate(segment: SegmentId, info: &mut SegmentInfo, most: usize) -> DispatchResult {
 		let vacated: Vec<_> = Self::to_vacate(segment, info).take(most).collect();
 		let mut moves = Vec::new();
@@ -198,8 +198,8 @@ impl<T: Config> Pallet<T> {
 			Some((FragmentId { segment, index }, info.segment.holder(index)?))
 		});
 		held.filter(move |(fragment, holder)| {
-			let leaves = Self::standing(*holder) == Some(Standing::Leaving { expelled: false });
-			!leaves || missing & bit(fragment.index) != 0
+			let serves = Self::standing(*holder).is_some_and(Standing::serves);
+			!serves || missing & bit(fragment.index) != 0
 		})
 	}
 }

@@ -423,11 +423,12 @@ impl SegmentInfo {
 		u64::from(self.spec.fragment_len(self.number))
 	}
 
-	/// Present fragments: confirmed, held by a miner that serves, and not under restoration unless
-	/// they are only moving away from a miner that leaves.
+	/// Present fragments: confirmed, and held by a miner that serves and has them, under restoration
+	/// or not: one that leaves serves what moves away from it, and one that was absent and came back
+	/// has what others have claimed meanwhile.
 	///
 	/// `missing` are the fragments, bit by bit, that are under restoration because their holders do
-	/// not have them: they are not present, even if the holder leaves and still serves.
+	/// not have them.
 	pub fn present(&self, standing: impl Fn(MinerId) -> Option<Standing>, missing: u64) -> u8 {
 		self.count(standing, missing, self.segment.fragments())
 	}
@@ -453,14 +454,10 @@ impl SegmentInfo {
 		standing: impl Fn(MinerId) -> Option<Standing>,
 		missing: u64,
 	) -> bool {
-		let restoring = self.segment.is_restoring(index);
-		if !self.segment.is_confirmed(index) || restoring && missing & bit(index) != 0 {
-			return false;
-		}
-		match self.segment.holder(index).and_then(standing) {
-			Some(standing) if !restoring => standing.serves(),
-			standing => standing == Some(Standing::Leaving { expelled: false }),
-		}
+		let is_missing = self.segment.is_restoring(index) && missing & bit(index) != 0;
+		self.segment.is_confirmed(index)
+			&& !is_missing
+			&& self.segment.holder(index).and_then(standing).is_some_and(Standing::serves)
 	}
 
 	/// How many more fragments could be missing before the segment cannot be restored; negative

@@ -109,6 +109,26 @@ fn what_a_leaving_miner_still_serves_is_present() {
 }
 
 #[test]
+fn who_came_back_is_present_whatever_others_have_claimed() {
+	execute(|| {
+		let file = lean();
+		let segment = file.fragment(0, 0).segment;
+		(0..2).for_each(|miner| set_standing(miner, Standing::Absent));
+		assert_ok!(Restore::check_segment(by(5), segment));
+		blocks(COUNTDOWN - 1);
+		// These claims outlast the countdown.
+		for (index, claimer) in [(0, 10), (1, 11)] {
+			assert_ok!(Restore::open(by(claimer), list([file.fragment(0, index)])));
+		}
+		assert!(matches!(verdict(&file), Some(Verdict::Suspected { .. })));
+		(0..2).for_each(|miner| set_standing(miner, Standing::Serving));
+		blocks(3);
+		assert_eq!((verdict(&file), file.lost()), (None, 0));
+		assert_eq!((miner(0).fragments, miner(1).fragments), (1, 1));
+	});
+}
+
+#[test]
 fn the_countdown_ends_in_the_verdict() {
 	execute(|| {
 		let file = lean();
