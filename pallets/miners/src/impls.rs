@@ -142,6 +142,10 @@ impl<T: Config> Collateral<AccountId32, BalanceOf<T>> for Pallet<T> {
 
 	/// Nothing is moved where `to` is no account and `amount` is too little for one.
 	fn pay(miner: MinerId, to: Option<&AccountId32>, amount: BalanceOf<T>) -> BalanceOf<T> {
+		// It may have left, and taken its collateral with it, before it is to pay for a loss.
+		if !Miners::<T>::contains_key(miner) {
+			return Zero::zero();
+		}
 		let moved = Self::take(miner, to, amount);
 		if !moved.is_zero() {
 			let to = to.cloned();
