@@ -77,10 +77,7 @@ pub(crate) async fn compare(
 		let best = chain.locate(At::Best, names.clone()).await?;
 		let finalized = chain.locate(At::Finalized, names.clone()).await?;
 		for ((name, best), finalized) in names.into_iter().zip(&best).zip(&finalized) {
-			let kept = |record: &Option<FragmentRecord>| {
-				record.as_ref().is_some_and(|record| is_assigned(record, me) || is_vacated(record))
-			};
-			if !kept(best) && !kept(finalized) {
+			if !is_kept(best.as_ref(), me) && !is_kept(finalized.as_ref(), me) {
 				push(&mut compared.foreign, name);
 			} else if best.as_ref().is_some_and(|record| is_unconfirmed(record, me)) {
 				push(&mut compared.unconfirmed, name);
@@ -138,6 +135,11 @@ pub(crate) fn is_vacated(record: &FragmentRecord) -> bool {
 	matches!(record.state, FileLife::Pending | FileLife::Active)
 		&& holder(record).is_none()
 		&& record.confirmed & planaria_primitives::segment::bit(record.name.index) != 0
+}
+
+/// Whether `me` keeps the fragment of this record if it has it.
+pub(crate) fn is_kept(record: Option<&FragmentRecord>, me: MinerId) -> bool {
+	record.is_some_and(|record| is_assigned(record, me) || is_vacated(record))
 }
 
 /// Whether `me` is to confirm this fragment.

@@ -9,8 +9,8 @@
 use crate::{
 	chain::{At, Chain, ChainError},
 	check::{
-		self, Checker, CompareError, Compared, blocking, holder, is_assigned, is_unconfirmed,
-		is_vacated,
+		self, Checker, CompareError, Compared, blocking, holder, is_assigned, is_kept,
+		is_unconfirmed,
 	},
 	config::EngineConfig,
 	foreign::Foreign,
@@ -58,8 +58,8 @@ const TIDY: Duration = Duration::from_secs(10);
 /// Events taken at a time. Each comes from a transfer, and those are limited.
 const MAX_EVENTS: usize = 1024;
 
-/// Fragments that are read for a claim at most, as far as deadlines are reckoned with: the `data` of
-/// `standard`.
+/// Fragments that are read for a claim at most, as far as deadlines are reckoned with, while its
+/// coding is not known: the `data` of `standard`.
 const SOURCES: u64 = 4;
 
 /// How many restorations are listed in the status.
@@ -176,6 +176,8 @@ pub struct Engine {
 	unconfirmed: BTreeSet<FragmentName>,
 	/// Own fragments whose order was opened: to be cancelled if they are whole again.
 	opened: BTreeSet<FragmentName>,
+	/// The last own fragment that was told of as given up: more than can be told at once take turns.
+	told: Option<FragmentName>,
 	search: Option<Arc<Search>>,
 	/// Whole here, and assigned to nobody since its segment was lost.
 	vacated: Arc<BTreeSet<FragmentId>>,
@@ -246,6 +248,7 @@ impl Engine {
 			tidy_at: now,
 			unconfirmed: BTreeSet::new(),
 			opened: BTreeSet::new(),
+			told: None,
 			search: None,
 			vacated: Arc::default(),
 			found: Found::default(),
@@ -315,7 +318,10 @@ impl Engine {
 				self.foreign.remove(&name);
 				self.unconfirmed.insert(name);
 			},
-			Event::Broken(name) => self.need(name, Why::Own),
+			Event::Broken(name) => {
+				let now = self.now();
+				self.needs.lost(name, now);
+			},
 			Event::Unreadable(hash) => self.checker.suspect(hash),
 			Event::Check => self.checker.check(),
 			Event::Throttle(throttle) => self.set_throttle(throttle),
@@ -333,22 +339,26 @@ impl Engine {
 		self.set_limits();
 	}
 
-	/// What the claims that are not durable yet need to be in time.
+	/// What the claims that are not durable yet need to be in time. Those that cannot be are given
+	/// up.
 	async fn look_at_deadlines(&mut self) -> Result<(), ChainError> {
-		let deadlines: Vec<(Tick, u64)> = self
-			.claimed_work()
-			.filter_map(|need| match need.why {
-				Why::Claimed { deadline } => Some((deadline, bytes_to_read(need))),
-				Why::Own => None,
-			})
-			.collect();
 		self.needed = 0;
-		if !deadlines.is_empty() {
+		let any = self.claimed_work().next().is_some();
+		if any {
 			let network = self.restorer.chain.network(At::Best).await?;
-			self.needed = throttle::needed(deadlines.into_iter().map(|(deadline, bytes)| {
+			let late = self.needs.give_up_late(network.tick, network.claim_period);
+			if late > 0 {
+				tracing::warn!(claims = late, "no time is left for what was claimed");
+			}
+			let left = |deadline: Tick| {
 				let millis = u64::from(deadline.saturating_sub(network.tick)) * network.slot_millis;
-				(Duration::from_millis(millis), bytes)
-			}));
+				Duration::from_millis(millis)
+			};
+			let work = self.claimed_work().filter_map(|need| match need.why {
+				Why::Claimed { deadline } => Some((left(deadline), bytes_to_read(need))),
+				Why::Own => None,
+			});
+			self.needed = throttle::needed(work);
 		}
 		self.set_limits();
 		Ok(())
@@ -430,6 +440,7 @@ impl Engine {
 			match job {
 				Job::Known(JobKind::Restore { name, deadline, .. }) => {
 					claimed.insert(name);
+					self.foreign.remove(&name);
 					self.need(name, Why::Claimed { deadline });
 				},
 				Job::Known(JobKind::Prove { fragment, name, chunk }) => {
@@ -503,7 +514,7 @@ impl Engine {
 				continue;
 			};
 			if let Ok(spec) = FileSpec::new(record.size, record.coding) {
-				self.needs.set_len(&name, spec.fragment_len(name.segment));
+				self.needs.set_len(&name, spec.fragment_len(name.segment), spec.data());
 			}
 			if place >= due {
 				continue;
@@ -533,8 +544,9 @@ impl Engine {
 		for names in siblings.names().chunks(MAX_LISTED) {
 			let records = self.restorer.chain.locate(At::Best, names.to_vec()).await?;
 			for (name, record) in names.iter().zip(records) {
-				// What this miner has claimed itself it takes before long.
+				// What this miner has claimed or needs itself it takes before long.
 				let wanted = match record {
+					_ if self.needs.get(name).is_some() => true,
 					Some(record) if record.claimed_by() == Some(me) => true,
 					Some(record) => self.restorer.is_wanted(me, &record).await?,
 					None => false,
@@ -674,6 +686,11 @@ impl Engine {
 				tracing::debug!(%name, %restorer, "waits for another restorer of its segment");
 				self.needs.postpone(&name, now + self.config.poll_every);
 			},
+			Err(error @ RestoreError::Busy(_)) => {
+				// Whoever writes it says nothing about this miner's own attempts.
+				tracing::debug!(%name, %error, "waits");
+				self.needs.postpone(&name, now + self.config.poll_every);
+			},
 			Err(error @ RestoreError::NoCodeword(_)) => {
 				tracing::warn!(%name, %error, "what was stored cannot be restored");
 				totals.declined += 1;
@@ -733,18 +750,18 @@ impl Engine {
 			}
 		}
 
-		let needs: Vec<(FragmentName, Why, RestorePhase)> = self
+		// Claims come first, because they expire. Of own fragments a whole disk may be given up.
+		let mut needs: Vec<(FragmentName, Why, RestorePhase)> = self
 			.needs
 			.iter()
-			.filter(|(_, need)| {
-				matches!(
-					need.phase,
-					RestorePhase::Durable | RestorePhase::GivenUp | RestorePhase::Declined
-				)
-			})
+			.filter(|(_, need)| need.why.is_claim() && !need.is_left())
 			.map(|(name, need)| (*name, need.why, need.phase))
 			.take(2 * MAX_LISTED)
 			.collect();
+		let room = MAX_LISTED.min(2 * MAX_LISTED - needs.len());
+		let own = self.needs.given_up(self.told.as_ref(), room);
+		self.told = own.last().copied().or(self.told);
+		needs.extend(own.into_iter().map(|name| (name, Why::Own, RestorePhase::GivenUp)));
 		if !needs.is_empty() {
 			let names = needs.iter().map(|(name, ..)| *name).collect();
 			let records = chain.locate(At::Best, names).await?;
@@ -763,7 +780,10 @@ impl Engine {
 					},
 					(Why::Own, RestorePhase::GivenUp) if holder(&record) == Some(me) => {
 						self.opened.insert(name);
-						push(&mut done.broken, record.fragment);
+						// What has its order is not in the way of what has none.
+						if record.restoring & bit(name.index) == 0 {
+							push(&mut done.broken, record.fragment);
+						}
 					},
 					_ => (),
 				}
@@ -833,13 +853,13 @@ impl Engine {
 			return;
 		}
 		let Some(me) = self.me.as_ref().map(|me| me.miner) else { return };
-		// The reason is read once more, in finalized state, before anything is destroyed.
-		let Ok(records) = self.restorer.chain.locate(At::Finalized, names.clone()).await else {
-			return;
-		};
-		for (name, record) in names.into_iter().zip(records) {
+		// The reason is read once more, on both blocks, before anything is destroyed.
+		let chain = self.restorer.chain.clone();
+		let Ok(best) = chain.locate(At::Best, names.clone()).await else { return };
+		let Ok(finalized) = chain.locate(At::Finalized, names.clone()).await else { return };
+		for ((name, best), finalized) in names.into_iter().zip(best).zip(finalized) {
 			self.foreign.remove(&name);
-			if record.is_some_and(|record| is_assigned(&record, me) || is_vacated(&record)) {
+			if is_kept(best.as_ref(), me) || is_kept(finalized.as_ref(), me) {
 				continue;
 			}
 			let released = blocking(&self.restorer.store, move |store| store.release(&name)).await;
@@ -933,7 +953,7 @@ async fn restore_one(
 
 /// How many bytes are read at most to restore it.
 fn bytes_to_read(need: &Need) -> u64 {
-	SOURCES * u64::from(need.len.unwrap_or(MAX_FRAGMENT_LEN))
+	need.cost.unwrap_or(SOURCES * u64::from(MAX_FRAGMENT_LEN))
 }
 
 /// The proof of a chunk of a stored fragment; `None` where it is not here or cannot be read.

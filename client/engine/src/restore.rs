@@ -98,6 +98,9 @@ pub(crate) enum RestoreError {
 	/// Another miner is about to make it.
 	#[error("miner {0} is about to restore this segment")]
 	NotYet(MinerId),
+	/// Somebody else is writing it into the store.
+	#[error("fragment {0} is being written by somebody else")]
+	Busy(FragmentHash),
 	/// Too few sources answered.
 	#[error("only {got} of the {needed} fragments that are needed could be fetched; last: {last}")]
 	Sources { got: usize, needed: u8, last: String },
@@ -136,6 +139,7 @@ impl From<BeginError> for RestoreError {
 	fn from(error: BeginError) -> Self {
 		match error {
 			BeginError::Store(error) => error.into(),
+			BeginError::Busy(hash) => Self::Busy(hash),
 			error if error.is_full() => Self::NoRoom(error.to_string()),
 			error => Self::Store(error.to_string()),
 		}
@@ -559,11 +563,15 @@ impl Restorer {
 		sidecar: Sidecar,
 		bytes: Bytes,
 	) -> Result<(), RestoreError> {
-		let of = FragmentUse { name: task.name(), spec: task.spec, sidecar };
-		let store = self.store.clone();
-		spawn_blocking(move || store.put_bytes(hash, &of, &bytes).map(drop))
-			.await
-			.map_err(|_| RestoreError::Stopped)??;
+		let of = FragmentUse { name: task.name(), spec: task.spec, sidecar: sidecar.clone() };
+		let (store, made) = (self.store.clone(), bytes.clone());
+		let put = spawn_blocking(move || store.put_bytes(hash, &of, &bytes).map(drop));
+		let put = put.await.map_err(|_| RestoreError::Stopped)?.map_err(RestoreError::from);
+		if matches!(put, Err(RestoreError::Busy(_))) {
+			// The next attempt takes it from there, and does not make it again.
+			self.siblings.keep(task.name(), hash, sidecar, made);
+		}
+		put?;
 		task.gauge.set_had(task.len().into());
 		Ok(())
 	}

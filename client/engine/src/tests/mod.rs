@@ -17,7 +17,7 @@ use planaria_primitives::{
 };
 use planaria_store::{FragmentStore, FragmentStoreExt, Verdict};
 use planaria_transfer::GROUP_LEN;
-use std::{num::NonZeroU64, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroU64, time::Duration};
 use world::{ME, World};
 
 #[tokio::test(start_paused = true)]
@@ -64,6 +64,7 @@ async fn too_few_sources_open_an_order_and_healing_later_cancels_it() {
 	world.until("it is given up", || world.done().broken == [world.id(&name)]).await;
 	assert_eq!(engine.status().restores[0].phase, RestorePhase::GivenUp);
 	world.open_order(&name);
+	world.until("it is not to be opened again", || world.done().broken.is_empty()).await;
 	world.silence(MinerId(1), false);
 	world.until("the order is to be cancelled", || !world.done().healed.is_empty()).await;
 	let healed = world.done().healed.remove(0);
@@ -135,6 +136,102 @@ async fn a_claim_that_cannot_be_restored_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_for_which_no_time_is_left_is_given_back_unless_it_comes_after_all() {
+	let config = EngineConfig { least_rate: 1_000, ..EngineConfig::default() };
+	let world = World::sized(2, 1, 400_000).with_config(config);
+	let name = world.claim_by_me(0, 1);
+	// Twenty seconds.
+	world.slow_down(MinerId(1), 10_000);
+	let engine = world.start();
+	// The tick is 150, and a claim is good for 100.
+	let job = |deadline| JobKind::Restore { fragment: world.id(&name), name, deadline };
+	world.want(vec![job(162).into()]);
+	world.until("it is given back", || world.done().hopeless == [world.id(&name)]).await;
+	world.until("it is told", || engine.status().restores.len() == 1).await;
+	let restore = engine.status().restores.remove(0);
+	assert_eq!((restore.phase, restore.attempts), (RestorePhase::GivenUp, 0));
+	assert_eq!(restore.error.as_deref(), Some("no time is left"));
+	world.unclaim(&name);
+	world.want(vec![]);
+	world.until("it is forgotten", || engine.status().restores.is_empty()).await;
+
+	world.claim(&name, ME);
+	world.want(vec![job(163).into()]);
+	world
+		.until("it runs", || {
+			let status = engine.status();
+			status.restores.iter().any(|restore| restore.phase == RestorePhase::Running)
+		})
+		.await;
+	world.want(vec![job(162).into()]);
+	world.until("it is given back", || world.done().hopeless == [world.id(&name)]).await;
+	world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+	assert_eq!(world.done().hopeless, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_breaks_after_it_was_durable_is_given_back() {
+	let world = World::new(2, 1, 1);
+	let name = world.claim_by_me(0, 1);
+	world.start();
+	world.want_restore(&name);
+	world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+	world.silence(MinerId(1), true);
+	world.silence(MinerId(2), true);
+	world.corrupt(ME, &name);
+	world.serve_damaged(&name);
+	world.until("it is given back", || world.done().hopeless == [world.id(&name)]).await;
+	assert_eq!(world.done().restored, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_is_writing_is_waited_for_and_not_made_again() {
+	for silent in [false, true] {
+		let world = World::new(2, 2, 1);
+		let name = world.claim_by_me(0, 1);
+		world.silence(MinerId(1), silent);
+		let writer = world.begin(ME, &name);
+		let engine = world.start();
+		world.want_restore(&name);
+		// Longer than all attempts and the waits between them would take.
+		world.pass(Duration::from_secs(300)).await;
+		assert_eq!(world.done().hopeless, []);
+		assert!(engine.status().restores[0].attempts <= 1);
+		drop(writer);
+		world.until("it is restored", || world.done().restored == [world.id(&name)]).await;
+		// Rebuilt once, if at all.
+		let asked = world.asked(MinerId(2), &world.name(0, 2));
+		assert_eq!(asked.len(), usize::from(silent));
+		world.stop().await;
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn claims_and_own_fragments_are_told_of_however_many_are_given_up() {
+	let world = World::new(2, 1, 270);
+	let claimed: Vec<_> = (262..270).map(|segment| world.claim_by_me(segment, 1)).collect();
+	let own: BTreeSet<_> = (0..262).map(|segment| world.id(&world.name(segment, 0))).collect();
+	(0..262).for_each(|segment| world.lose(ME, &world.name(segment, 0)));
+	(1..3).for_each(|miner| world.silence(MinerId(miner), true));
+	world.start();
+	let job = |name: &FragmentName| JobKind::Restore {
+		fragment: world.id(name),
+		name: *name,
+		deadline: 1_000,
+	};
+	world.want(claimed.iter().map(|name| job(name).into()).collect());
+	world.until("all claims are given back", || world.done().hopeless.len() == claimed.len()).await;
+	let mut told = BTreeSet::new();
+	for _ in 0..600 {
+		world.pass(Duration::from_secs(1)).await;
+		let done = world.done();
+		assert_eq!(done.hopeless.len(), claimed.len());
+		told.extend(done.broken);
+	}
+	assert_eq!(told, own);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_claim_survives_a_restart_without_being_fetched_again() {
 	let world = World::new(2, 1, 1);
 	let name = world.claim_by_me(0, 1);
@@ -182,6 +279,27 @@ async fn a_fragment_is_discarded_only_when_both_heads_and_the_grace_period_say_s
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_only_the_best_block_assigns_again_is_not_discarded() {
+	let world = World::new(2, 1, 2);
+	let (back, claimed) = (world.name(0, 0), world.name(1, 0));
+	world.hand_over(&back, MinerId(9));
+	world.hand_over(&claimed, MinerId(9));
+	let engine = world.start();
+	let grace = EngineConfig::default().discard_after;
+	world.pass(grace - Duration::from_secs(60)).await;
+	assert_eq!(engine.status().discarding, 2);
+	world.hand_over_on_best(&back, ME);
+	world.claim(&claimed, ME);
+	world.want_restore(&claimed);
+	// Before the store is compared again.
+	world.pass(Duration::from_secs(5)).await;
+	assert_eq!(engine.status().discarding, 1);
+	world.pass(grace).await;
+	assert_eq!(engine.status().totals.discarded, 0);
+	assert!(world.is_whole(ME, &back) && world.is_whole(ME, &claimed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_lost_segment_was_vacated_of_is_kept() {
 	let world = World::new(2, 1, 1);
 	let name = world.name(0, 0);
@@ -226,7 +344,7 @@ async fn an_unknown_job_is_skipped_and_shown() {
 	let world = World::new(2, 1, 1);
 	let name = world.claim_by_me(0, 1);
 	let engine = world.start();
-	let restore = JobKind::Restore { fragment: world.id(&name), name, deadline: 100 };
+	let restore = JobKind::Restore { fragment: world.id(&name), name, deadline: 1_000 };
 	world.want(vec![Job::Unknown(vec![200, 1, 2, 3]), restore.into()]);
 	world.until("the other is done", || !world.done().restored.is_empty()).await;
 	assert_eq!(engine.status().unknown_jobs, 1);
@@ -712,18 +830,20 @@ async fn the_throttle_is_changed_while_running_and_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_miner_hurries_for_its_deadlines() {
-	// Each fragment has 2 MiB.
-	let world = World::sized(2, 1, 4 << 20);
+	// Each fragment has 3 MiB, and two of them are read.
+	let world = World::sized(2, 1, 6 << 20);
+	world.set_slot(100);
 	let name = world.claim_by_me(0, 1);
 	world.silence(MinerId(1), true);
 	world.silence(MinerId(2), true);
 	let engine = world.start();
 	engine.set_throttle(Throttle { profile: Profile::Quiet, cap: None });
 	world.until("it is set", || world.rate() == Some(4 << 20)).await;
-	// The tick is 10, and one is a second.
+	// The tick is 150; all is to be read within a second.
 	let job = |deadline| JobKind::Restore { fragment: world.id(&name), name, deadline };
-	world.want(vec![job(12).into()]);
-	world.until("it hurries", || world.rate() == Some(8 << 20)).await;
-	world.want(vec![job(100).into()]);
+	world.want(vec![job(163).into()]);
+	world.until("it hurries", || world.rate() == Some(6 << 20)).await;
+	world.want(vec![job(1_000).into()]);
 	world.until("it has time", || world.rate() == Some(4 << 20)).await;
+	assert_eq!(world.done().hopeless, []);
 }

@@ -32,7 +32,7 @@ use planaria_runtime_api::{
 	FileLife, FragmentRecord, MinerStanding, MinerStatus, NetworkStatus, OrderCause, SegmentClaim,
 	VerdictStatus,
 };
-use planaria_store::{FragmentStore, FragmentStoreExt, FragmentUse, MemoryStore};
+use planaria_store::{Begun, FragmentStore, FragmentStoreExt, FragmentUse, MemoryStore, Writer};
 use planaria_transfer::{FragmentService, GROUP_LEN, Meter, PeerAddr, Stored};
 use std::{
 	collections::{BTreeMap, BTreeSet, HashMap},
@@ -97,6 +97,8 @@ struct Inner {
 	lists: HashMap<MinerId, Vec<FragmentName>>,
 	values: HashMap<(MinerId, Vec<u8>), Vec<u8>>,
 	rate: Option<NonZeroU64>,
+	/// How long a tick takes.
+	slot_millis: u64,
 }
 
 pub(super) struct World {
@@ -214,6 +216,7 @@ impl World {
 			lists: HashMap::new(),
 			values: HashMap::new(),
 			rate: None,
+			slot_millis: 1000,
 		};
 		let heads = watch::channel(Heads { best: 10, finalized: 8, syncing: false }).0;
 		let shared = Shared {
@@ -402,6 +405,23 @@ impl World {
 	pub(super) fn serve_lost(&self, name: &FragmentName) {
 		let running = self.running.lock().expect("not poisoned");
 		running.get(&ME).expect("running").handle.send(Event::Broken(*name));
+	}
+
+	/// Somebody has begun to write the fragment into a miner's store.
+	pub(super) fn begin(&self, miner: MinerId, name: &FragmentName) -> Writer {
+		let stripe = self.stripe(name);
+		let index = usize::from(name.index);
+		let sidecar = stripe.sidecars[index].clone();
+		let of = FragmentUse { name: *name, spec: stripe.spec, sidecar };
+		match self.store(miner).begin(stripe.hashes[index], &of) {
+			Ok(Begun::Write(writer)) => writer,
+			other => panic!("{other:?}"),
+		}
+	}
+
+	/// A tick takes so long from now on.
+	pub(super) fn set_slot(&self, millis: u64) {
+		self.inner().slot_millis = millis;
 	}
 
 	/// Another miner has the fragment as well.
@@ -736,15 +756,16 @@ impl Chain for Node {
 	}
 
 	async fn network(&self, _: At) -> Result<NetworkStatus, ChainError> {
+		let inner = self.inner();
 		Ok(NetworkStatus {
 			height: 10,
 			tick: TICK,
 			running: true,
-			slot_millis: 1000,
+			slot_millis: inner.slot_millis,
 			claim_period: 100,
 			absent_after: 100,
 			absent_max: 1000,
-			braked: self.inner().best.braked,
+			braked: inner.best.braked,
 			miners: 4,
 			files_ever: 10,
 			segments_ever: 10,
