@@ -111,10 +111,12 @@ start_validator() { # $1: its number
 }
 
 start_miner() { # $1: its number, $2: its capacity
+	# A store that is not there was wiped: its file system is not what is missing.
+	[ -e "$NET/miner-$1/store/planaria-store" ] || set -- "$1" "$2" --new-store
 	launch "miner-$1" --name "miner-$1" \
 		--listen-addr "/ip4/127.0.0.1/tcp/$((PORT + 10 + $1))" --rpc-port "$((PORT + 200 + $1))" \
 		--miner --store "$NET/miner-$1/store" --capacity "$2" \
-		--transfer-listen "127.0.0.1:$((PORT + 300 + $1))"
+		--transfer-listen "127.0.0.1:$((PORT + 300 + $1))" "${@:3}"
 }
 
 wait_rpc() { # $1: a url, $2: a name

@@ -49,6 +49,11 @@ pub struct MinerArgs {
 	#[arg(long, requires = "miner")]
 	pub rebuild_store: bool,
 
+	/// Start with whatever store is in that directory, or make an empty one, although the node had
+	/// another one before. Otherwise it refuses to: the file system may not be mounted.
+	#[arg(long, requires = "miner")]
+	pub new_store: bool,
+
 	/// How much of the machine restorations and self-checks may take. By default what was set last
 	/// while the node ran, or else balanced.
 	#[arg(long, value_enum, value_name = "PROFILE", requires = "miner")]
@@ -90,6 +95,8 @@ pub struct MinerConfig {
 	pub capacity: Size,
 	/// Whether the store's manifest is made anew.
 	pub rebuild_store: bool,
+	/// Whether it may be another store than before.
+	pub new_store: bool,
 	/// How much of the machine restorations and self-checks may take; `None`: as it was set last.
 	pub restore_profile: Option<RestoreProfile>,
 	/// How fast they may read from others; `None`: as it was set last.
@@ -121,6 +128,7 @@ impl Cli {
 			store: store.clone(),
 			capacity: *capacity,
 			rebuild_store: self.miner.rebuild_store,
+			new_store: self.miner.new_store,
 			restore_profile: self.miner.restore_profile,
 			restore_rate: self.miner.restore_rate,
 			check_every: self.miner.check_every,
@@ -205,6 +213,7 @@ mod tests {
 				store: "/srv/p".into(),
 				capacity: "1TiB".parse().unwrap(),
 				rebuild_store: false,
+				new_store: false,
 				restore_profile: None,
 				restore_rate: None,
 				check_every: None,
@@ -219,6 +228,7 @@ mod tests {
 			"planaria-node --miner --capacity 1TiB",
 			"planaria-node --store /srv/p --capacity 1TiB",
 			"planaria-node --transfer-addr 1.2.3.4:5",
+			"planaria-node --new-store",
 		] {
 			assert!(miner(line).is_err(), "{line}");
 		}

@@ -160,6 +160,7 @@ pub fn run<F: Fixture>(mut make: impl FnMut(u64) -> F) {
 		does_not_take_damage_for_bytes_it_has(&mut make(ROOM), damage);
 		releases_what_is_broken(&mut make(ROOM), damage);
 	}
+	releases_what_was_replaced(&mut make(ROOM));
 	breaks_more_than_once(&mut make(ROOM));
 	lists_in_pages(&mut make(ROOM));
 	verifies_all(&mut make(ROOM));
@@ -547,10 +548,32 @@ fn releases_what_is_broken(fixture: &mut impl Fixture, damage: Damage) {
 	let store = fixture.store();
 	assert_eq!(store.broken(None, 9).unwrap(), []);
 	assert_eq!(store.fragment(&sample.hash).unwrap(), None);
-	let quarantined = usage(store).quarantined;
-	assert_eq!(usage(store), Usage { quarantined, ..empty });
-	assert_eq!(store.forget_quarantined(&sample.hash).unwrap(), quarantined);
+	assert_eq!(store.quarantined(None, 9).unwrap(), []);
 	assert_eq!(usage(store), empty);
+	assert_eq!(store.forget_quarantined(&sample.hash).unwrap(), 0);
+}
+
+/// Wrong bytes do not outlive what they were stored for, whether they were replaced or not.
+fn releases_what_was_replaced(fixture: &mut impl Fixture) {
+	let sample = &file(1, 640)[0];
+	let empty = usage(fixture.store());
+	for times in 0..2 {
+		sample.put(fixture.store()).unwrap();
+		fixture.damage(&sample.hash, Damage::Flip(times));
+		assert!(matches!(fixture.store().quarantine(&sample.hash), Ok(Verdict::Damaged)));
+	}
+	sample.of_owner(9).put(fixture.store()).unwrap();
+	// They are kept for as long as there is a use.
+	let released = fixture.store().release(&sample.of.name).unwrap();
+	assert_eq!(released, Released::Kept { names: 1 });
+	assert_eq!(usage(fixture.store()).quarantined, 2 * 640);
+	let released = fixture.store().release(&sample.of_owner(9).of.name).unwrap();
+	assert_eq!(released, Released::Removed { bytes: 640 });
+	for _ in 0..2 {
+		assert_eq!(fixture.store().quarantined(None, 9).unwrap(), []);
+		assert_eq!(usage(fixture.store()), empty);
+		fixture.reopen();
+	}
 }
 
 fn breaks_more_than_once(fixture: &mut impl Fixture) {

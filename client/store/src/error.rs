@@ -92,6 +92,18 @@ pub enum OpenError {
 		/// One of the files there.
 		found: String,
 	},
+	/// The store that is known is not there.
+	#[error("there is no fragment store in {path}, but there was one: is its file system mounted?", path = .path.display())]
+	NoStore {
+		/// The directory.
+		path: PathBuf,
+	},
+	/// The store there is not the one that is known.
+	#[error("{path} is another fragment store than the one before: is the right file system mounted?", path = .path.display())]
+	AnotherStore {
+		/// The directory.
+		path: PathBuf,
+	},
 	/// The marker cannot be read.
 	#[error("the marker {path} is damaged; if this is a fragment store, open it once with the option to rebuild", path = .path.display())]
 	BadMarker {

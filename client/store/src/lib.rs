@@ -18,7 +18,7 @@
 //! A fragment is **broken** when its bytes are gone or wrong. It is then never served, but its uses
 //! stay known, because they say what has to be restored. Wrong bytes stay in quarantine until
 //! somebody [forgets](FragmentStore::forget_quarantined) them, which is refused until whole bytes
-//! are back.
+//! are back, or until the last use is released.
 //!
 //! Bytes that the disk cannot read are neither: a loose cable is no damage. They stay where they are
 //! until somebody [gives them up](FragmentStore::give_up).

@@ -302,6 +302,7 @@ impl FragmentStore for MemoryStore {
 		}
 		let bytes = if stored.broken { 0 } else { u64::from(stored.len) };
 		state.fragments.remove(&hash);
+		state.quarantine.remove(&hash);
 		Ok(Released::Removed { bytes })
 	}
 

@@ -66,7 +66,7 @@ pub trait FragmentStore: fmt::Debug + Send + Sync {
 		limit: usize,
 	) -> Result<Vec<(FragmentHash, u64)>, StoreError>;
 
-	/// Gives up a use. With the last one the bytes go.
+	/// Gives up a use. With the last one the bytes go, those in quarantine as well.
 	fn release(&self, name: &FragmentName) -> Result<Released, StoreError>;
 
 	/// Hashes a fragment again. Changes nothing, whatever the verdict; of an unknown fragment the

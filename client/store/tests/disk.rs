@@ -130,6 +130,52 @@ fn the_marker_is_checked() {
 	assert_eq!(snapshot(disk.store()), before);
 }
 
+/// The directory of a file system that is not mounted is no place for a new store.
+#[test]
+fn a_known_store_is_not_made_anew() {
+	let mut disk = full_of_everything();
+	let before = snapshot(disk.store());
+	let known = Some(disk.get().id());
+	disk.options.known = known;
+	disk.open();
+	assert_eq!(snapshot(disk.store()), before);
+	assert_eq!(Some(disk.get().id()), known);
+	// Another one is not taken for it.
+	let mut other = Disk::fast(1 << 20);
+	assert_ne!(Some(other.get().id()), known);
+	other.close();
+	let error = DiskStore::open(other.root(), disk.options.clone()).unwrap_err();
+	assert!(matches!(error, OpenError::AnotherStore { .. }), "{error}");
+	// Nothing is made of an empty directory, nor of none.
+	let dir = tempfile::tempdir().unwrap();
+	let gone = dir.path().join("gone");
+	for rebuild in [false, true] {
+		let options = DiskOptions { rebuild, known, ..options(1 << 20) };
+		for root in [dir.path(), gone.as_path()] {
+			let error = DiskStore::open(root, options.clone()).unwrap_err();
+			assert!(matches!(error, OpenError::NoStore { .. }), "{error}");
+			assert!(error.to_string().contains("mounted"), "{error}");
+		}
+	}
+	assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+	// Where only the marker is lost, a rebuild makes another.
+	disk.close();
+	let marker = disk.root().join("planaria-store");
+	for lost in [true, false] {
+		if lost {
+			fs::remove_file(&marker).unwrap();
+		} else {
+			fs::write(&marker, "").unwrap();
+		}
+		disk.options.rebuild = false;
+		assert!(DiskStore::open(disk.root(), disk.options.clone()).is_err());
+		disk.options.rebuild = true;
+		disk.open();
+		assert_eq!(snapshot(disk.store()), before);
+		disk.close();
+	}
+}
+
 #[test]
 fn a_bad_manifest_is_made_anew() {
 	let mut disk = full_of_everything();
@@ -154,6 +200,13 @@ fn a_bad_manifest_is_made_anew() {
 	fs::remove_file(&manifest).unwrap();
 	disk.open();
 	assert_eq!(snapshot(disk.store()), before);
+	// Where a rebuild is asked for, it is not even opened.
+	disk.close();
+	fs::write(&manifest, &good[..4096]).unwrap();
+	disk.options.rebuild = true;
+	disk.open();
+	assert_eq!(snapshot(disk.store()), before);
+	disk.options.rebuild = false;
 	// That of another store is not believed, even where it is sound.
 	let mut other = Disk::fast(1 << 20);
 	disk.close();
@@ -435,7 +488,7 @@ fn everything_is_synced_in_order() {
 /// Something that changes a store, and what must be so before.
 type Change = (&'static str, fn(&mut Disk), fn(&Disk) -> Result<(), String>);
 
-fn changes() -> [Change; 7] {
+fn changes() -> [Change; 8] {
 	fn text<E: ToString>(error: E) -> String {
 		error.to_string()
 	}
@@ -466,6 +519,9 @@ fn changes() -> [Change; 7] {
 		("use", put, |disk| first().of_owner(2).put(disk.store()).map(drop).map_err(text)),
 		("release", put_two, |disk| disk.store().release(&first().of.name).map(drop).map_err(text)),
 		("remove", put, |disk| disk.store().release(&first().of.name).map(drop).map_err(text)),
+		("remove all", replace, |disk| {
+			disk.store().release(&first().of.name).map(drop).map_err(text)
+		}),
 		("quarantine", damage, |disk| {
 			disk.store().quarantine(&first().hash).map(drop).map_err(text)
 		}),

@@ -324,6 +324,7 @@ fn apply(fixture: &mut impl Backend, model: &mut Model, samples: &[Sample], op: 
 				(None, _) => Released::Unknown,
 				(Some(hash), 0) => {
 					let bytes = model.stored.remove(&hash).unwrap();
+					model.quarantine.remove(&hash);
 					Released::Removed { bytes: if bytes.broken { 0 } else { LEN as u64 } }
 				},
 				(Some(_), names) => Released::Kept { names },

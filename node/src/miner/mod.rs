@@ -6,6 +6,7 @@
 mod chain;
 mod funds;
 mod keys;
+mod known;
 mod mailbox;
 mod metrics;
 mod native;
@@ -19,13 +20,13 @@ pub use metrics::Metrics;
 use crate::{cli::MinerConfig, service::FullClient};
 use planaria_engine::{Chain, Engine, EngineConfig, EngineHandle, Service};
 use planaria_runtime::AccountId;
-use planaria_store::{DiskOptions, DiskStore, FragmentStore, OpenError};
+use planaria_store::{DiskOptions, FragmentStore, OpenError};
 use planaria_transfer::{BindError, EndpointConfig, PeerAddr, Server, Transfer, TransferConfig};
 use sc_service::{ChainType, Error as ServiceError, SpawnTaskHandle};
 use sp_consensus::SyncOracle;
 use sp_core::offchain::OffchainStorage;
 use sp_keystore::KeystorePtr;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use substrate_prometheus_endpoint::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +42,25 @@ pub enum MinerError {
 	/// The store.
 	#[error("the fragment store cannot be opened: {0}")]
 	Store(#[from] OpenError),
+	/// It is not the store that was there before.
+	#[error(
+		"{error} The last time it was in {was}. Say where it is now with --store, or start with \
+		 another store, such as an empty one, by giving --new-store once"
+	)]
+	NotKnown {
+		/// What is there.
+		error: OpenError,
+		/// Where it was.
+		was: String,
+	},
+	/// Which store was there before.
+	#[error("{path}, which says which store this node has, cannot be used: {source}", path = .path.display())]
+	Known {
+		/// The file.
+		path: PathBuf,
+		/// What is wrong.
+		source: io::Error,
+	},
 	/// The endpoint.
 	#[error("{0}; choose another address with --transfer-listen")]
 	Bind(#[from] BindError),
@@ -101,7 +121,7 @@ where
 
 	let capacity = config.capacity.0;
 	let options = DiskOptions { rebuild: config.rebuild_store, ..DiskOptions::new(capacity) };
-	let store = DiskStore::open(&config.store, options)?;
+	let store = known::open(&config.store, options, config.new_store, &deps.base_path)?;
 	let store: Arc<dyn FragmentStore> = Arc::new(store);
 
 	let (chain, follow) = NodeChain::new(deps.client.clone(), deps.keystore.clone(), deps.sync);

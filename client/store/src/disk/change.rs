@@ -83,6 +83,9 @@ impl Inner {
 	/// The part of [`Inner::tidy_up`] that does not need the manifest.
 	pub fn tidy_disk(&self, intent: Intent, hash: &FragmentHash) -> Result<(), StoreError> {
 		self.is_mounted()?;
+		if intent == Intent::Remove {
+			self.remove_quarantined(hash)?;
+		}
 		let (data, side) = (self.layout.fragment(hash), self.layout.side(hash));
 		let [_, dir] = self.layout.dirs(hash);
 		if !dir.is_dir() {
@@ -235,9 +238,15 @@ impl Inner {
 		}
 		if row.names == 1 {
 			self.change(Intent::Remove, &hash, || {
+				let quarantined = self.manifest.quarantined(&hash)?;
 				self.tidy_disk(Intent::Remove, &hash)?;
-				self.manifest.write(|tables| tables.clear(&hash))?;
-				lock(&self.accounts).replace(Some(row), None);
+				self.manifest.write(|tables| {
+					tables.clear(&hash)?;
+					tables.set_quarantined(&hash, 0)
+				})?;
+				let mut accounts = lock(&self.accounts);
+				accounts.replace(Some(row), None);
+				accounts.requarantine(quarantined, 0);
 				Ok(())
 			})?;
 			lock(&self.refused).remove(&hash);
@@ -304,17 +313,25 @@ impl Inner {
 			return Ok(0);
 		}
 		self.change(Intent::Change, hash, || {
-			let count = self.quarantined_files(hash).count();
-			// The last one first, so that the numbers stay without gaps.
-			for number in (0..u32::try_from(count).unwrap_or(u32::MAX)).rev() {
-				self.fs.remove(&self.layout.quarantined(hash, number))?;
-			}
-			self.fs.sync_dir(&self.layout.quarantine())?;
+			self.remove_quarantined(hash)?;
 			self.manifest.write(|tables| tables.set_quarantined(hash, 0))?;
 			lock(&self.accounts).requarantine(bytes, 0);
 			Ok(())
 		})?;
 		Ok(bytes)
+	}
+
+	/// Removes a fragment's files in quarantine, if there are any.
+	fn remove_quarantined(&self, hash: &FragmentHash) -> Result<(), StoreError> {
+		let count = self.count_quarantined(hash)?;
+		if count == 0 {
+			return Ok(());
+		}
+		// The last one first, so that the numbers stay without gaps.
+		for number in (0..count).rev() {
+			self.fs.remove(&self.layout.quarantined(hash, number))?;
+		}
+		self.fs.sync_dir(&self.layout.quarantine())
 	}
 
 	/// The lengths of a fragment's files in quarantine.
@@ -329,9 +346,14 @@ impl Inner {
 		self.quarantined_files(hash).sum()
 	}
 
+	/// How many those are.
+	fn count_quarantined(&self, hash: &FragmentHash) -> Result<u32, StoreError> {
+		// Not `count`: a disk that fails does so for every number.
+		self.quarantined_files(hash).try_fold(0, |count, len| len.map(|_| count + 1))
+	}
+
 	fn move_to_quarantine(&self, hash: &FragmentHash, data: &Path) -> Result<(), StoreError> {
-		let count = self.quarantined_files(hash).count();
-		let number = u32::try_from(count).unwrap_or(u32::MAX);
+		let number = self.count_quarantined(hash)?;
 		self.fs.rename(data, &self.layout.quarantined(hash, number))?;
 		self.fs.sync_dir(&self.layout.quarantine())?;
 		let [_, dir] = self.layout.dirs(hash);

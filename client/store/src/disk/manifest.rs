@@ -116,7 +116,8 @@ pub(super) struct Manifest {
 	/// after one.
 	db: RwLock<Option<Database>>,
 	path: PathBuf,
-	id: [u8; 16],
+	/// The store's.
+	pub id: [u8; 16],
 	fs: Fs,
 }
 
@@ -207,6 +208,11 @@ impl Manifest {
 			Err(reason) => (None, Some(reason)),
 		};
 		(Self { db: RwLock::new(db), path, id, fs: fs.clone() }, reason)
+	}
+
+	/// The same, to be [made anew](Manifest::remake) without a look at what is there.
+	pub fn unopened(fs: &Fs, path: PathBuf, id: [u8; 16]) -> Self {
+		Self { db: RwLock::new(None), path, id, fs: fs.clone() }
 	}
 
 	/// Makes the manifest anew: `fill` writes what belongs into it, in as many batches as it likes.

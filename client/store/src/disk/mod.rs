@@ -93,6 +93,9 @@ pub struct DiskOptions {
 	pub partial_budget: u64,
 	/// Makes the manifest anew, and the marker where that is damaged.
 	pub rebuild: bool,
+	/// The [id](DiskStore::id) of the store that is to be there: no other is opened, and none is
+	/// made.
+	pub known: Option<[u8; 16]>,
 	/// For tests.
 	pub faults: Option<Arc<dyn Faults>>,
 }
@@ -106,6 +109,7 @@ impl DiskOptions {
 			partial_age: Duration::from_secs(24 * 60 * 60),
 			partial_budget: 1 << 30,
 			rebuild: false,
+			known: None,
 			faults: None,
 		}
 	}
@@ -149,7 +153,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl DiskStore {
-	/// Opens the store in this directory, or makes one where there is nothing.
+	/// Opens the store in this directory, or makes one where there is nothing and none is
+	/// [known](DiskOptions::known).
 	pub fn open(root: impl AsRef<Path>, options: DiskOptions) -> Result<Self, OpenError> {
 		Ok(Self(Arc::new(Inner::open(root.as_ref(), options)?)))
 	}
@@ -157,6 +162,11 @@ impl DiskStore {
 	/// Where the store is.
 	pub fn root(&self) -> &Path {
 		&self.0.layout.root
+	}
+
+	/// What tells it from every other store, wherever it is moved to.
+	pub fn id(&self) -> [u8; 16] {
+		self.0.manifest.id
 	}
 
 	/// Makes the manifest anew from the files on the disk. Other calls wait meanwhile. Finds

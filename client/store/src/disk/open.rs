@@ -48,6 +48,9 @@ impl Inner {
 	pub fn open(root: &Path, options: DiskOptions) -> Result<Self, OpenError> {
 		let fs = Fs { faults: options.faults.clone() };
 		let layout = Layout { root: root.to_owned() };
+		if let Some(known) = &options.known {
+			find_known(&layout, known, options.rebuild)?;
+		}
 		fs::create_dir_all(root)
 			.map_err(|error| StoreError::io("make the directory", root, error))?;
 		if let Some(found) = foreign(&layout, options.rebuild)? {
@@ -61,10 +64,13 @@ impl Inner {
 
 		// What was about to change comes first: a rebuild must not take half a fragment for a whole.
 		let (intents, noted) = Intents::open(&fs, layout.intents())?;
-		let (manifest, mut stale) = Manifest::open(&fs, layout.manifest(), id);
-		if options.rebuild {
-			stale = Some("a rebuild was asked for".to_owned());
-		}
+		let (manifest, stale) = if options.rebuild {
+			// The old one is not even looked at: it may be what the rebuild is asked for.
+			let manifest = Manifest::unopened(&fs, layout.manifest(), id);
+			(manifest, Some("a rebuild was asked for".to_owned()))
+		} else {
+			Manifest::open(&fs, layout.manifest(), id)
+		};
 		let inner = Self {
 			layout,
 			options,
@@ -249,6 +255,21 @@ fn list(dir: &Path, rebuilt: &mut Rebuilt) -> Vec<PathBuf> {
 	}
 }
 
+/// Makes sure that a store that is known is there: where its file system is not mounted, its
+/// directory looks like one for a new store.
+fn find_known(layout: &Layout, known: &[u8; 16], rebuild: bool) -> Result<(), OpenError> {
+	let path = layout.root.clone();
+	match read_marker(layout) {
+		Ok(Some(id)) if id == *known => Ok(()),
+		Ok(Some(_)) => Err(OpenError::AnotherStore { path }),
+		// The marker is made anew.
+		Err(OpenError::BadMarker { .. }) if rebuild => Ok(()),
+		Ok(None) if rebuild && layout.fragments().is_dir() => Ok(()),
+		Ok(None) => Err(OpenError::NoStore { path }),
+		Err(error) => Err(error),
+	}
+}
+
 /// Something in the directory that does not belong to a store, where there is no marker.
 fn foreign(layout: &Layout, rebuild: bool) -> Result<Option<String>, StoreError> {
 	if layout.marker().exists() || (rebuild && layout.fragments().is_dir()) {
@@ -299,29 +320,38 @@ fn take_lock(layout: &Layout) -> Result<StoreLock, OpenError> {
 	Ok(StoreLock(file))
 }
 
+/// The id that the marker says; `None` where there is no marker.
+fn read_marker(layout: &Layout) -> Result<Option<[u8; 16]>, OpenError> {
+	let path = layout.marker();
+	let text = match fs::read_to_string(&path) {
+		Ok(text) => text,
+		Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+		Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
+		Err(error) => return Err(StoreError::io("read", path, error).into()),
+	};
+	match parse_marker(&text) {
+		Some((VERSION, id)) => Ok(Some(id)),
+		Some((found, _)) => {
+			let path = layout.root.clone();
+			Err(OpenError::Version { path, found, known: VERSION })
+		},
+		None => Err(OpenError::BadMarker { path }),
+	}
+}
+
 /// The id of the store, and whether it was made just now.
 fn read_or_make_marker(
 	layout: &Layout,
 	fs: &Fs,
 	rebuild: bool,
 ) -> Result<([u8; 16], bool), OpenError> {
-	let path = layout.marker();
-	let text = match fs::read_to_string(&path) {
-		Ok(text) => Some(text),
-		Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-		Err(error) if error.kind() == io::ErrorKind::InvalidData => Some(String::new()),
-		Err(error) => return Err(StoreError::io("read", path, error).into()),
+	let missing = match read_marker(layout) {
+		Ok(Some(id)) => return Ok((id, false)),
+		Ok(None) => true,
+		Err(OpenError::BadMarker { .. }) if rebuild => false,
+		Err(error) => return Err(error),
 	};
-	let missing = text.is_none();
-	match text.as_deref().map(parse_marker) {
-		Some(Some((VERSION, id))) => return Ok((id, false)),
-		Some(Some((found, _))) => {
-			let path = layout.root.clone();
-			return Err(OpenError::Version { path, found, known: VERSION });
-		},
-		Some(None) if !rebuild => return Err(OpenError::BadMarker { path }),
-		Some(None) | None => {},
-	}
+	let path = layout.marker();
 	let id = new_id(&layout.root);
 	let digits: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
 	let text = format!(
