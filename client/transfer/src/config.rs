@@ -43,7 +43,7 @@ pub struct TransferConfig {
 	/// Requests at once with one peer. A server answers further ones with `Busy`; a client waits.
 	pub max_streams_per_peer: usize,
 	/// Fragment bytes a server holds in memory at once, all transfers together; what does not fit
-	/// gets `Busy`. At least 8 MiB are used.
+	/// gets `Busy`. At least 8 MiB are used; one peer has half of them, or 8 MiB where that is more.
 	pub max_bytes_in_flight: u64,
 	/// What one connection may have on its way in each direction: bytes received and not yet read,
 	/// bytes written and not yet acknowledged. Times [`max_connections`](Self::max_connections),
@@ -59,6 +59,8 @@ pub struct TransferConfig {
 	/// From the last byte of a put to the acknowledgement that it is on disk.
 	pub commit_timeout: Duration,
 	/// A peer that moves less than [`min_progress`](Self::min_progress) bytes in this time is cut.
+	/// While less than a quarter of [`max_bytes_in_flight`](Self::max_bytes_in_flight) is free, a
+	/// server cuts who takes less than 1 MiB.
 	pub stall_timeout: Duration,
 	/// See [`stall_timeout`](Self::stall_timeout).
 	pub min_progress: u32,

@@ -29,6 +29,11 @@ impl Pace {
 		timeout_at(self.deadline, work).await.map_err(|_| Stalled)
 	}
 
+	/// From now on this is the least.
+	pub(crate) fn expect(&mut self, least: u32) {
+		self.least = least as usize;
+	}
+
 	/// The peer moved so many bytes.
 	pub(crate) fn moved(&mut self, bytes: usize) {
 		self.moved += bytes;
@@ -67,5 +72,12 @@ mod tests {
 			assert_eq!(pace.within(sleep(ten / 10)).await, Ok(()));
 			pace.moved(20);
 		}
+		// What was enough is too little.
+		pace.expect(1000);
+		let start = Instant::now();
+		while pace.within(sleep(ten / 10)).await.is_ok() {
+			pace.moved(20);
+		}
+		assert_eq!(start.elapsed(), ten);
 	}
 }

@@ -4,7 +4,7 @@
 //! Verified streams over QUIC: the same at both ends.
 
 use crate::{
-	Fragment, TransferError,
+	TransferError,
 	bao::{Decoder, Next, decoder},
 	endpoint::Shared,
 	pace::Pace,
@@ -27,15 +27,16 @@ use std::{
 /// How much is handed to the network at once; less where the rate is low.
 const BATCH: usize = 256 << 10;
 
-/// Sends the stream of a range. The stream is reset where the peer is too slow.
+/// Sends a stream that is given in pieces. It is reset where the peer moves less than `least` bytes
+/// in the time of a stall.
 pub(crate) async fn send_stream(
 	shared: &Shared,
-	fragment: &Fragment,
-	range: &Range<u32>,
+	pieces: impl Iterator<Item = Bytes>,
 	send: &mut SendStream,
+	least: impl Fn() -> u32,
 ) -> Result<(), TransferError> {
 	let mut pace = shared.pace();
-	let mut pieces = fragment.encode(range).peekable();
+	let mut pieces = pieces.peekable();
 	let mut batch: Vec<Bytes> = Vec::new();
 	let mut bytes = 0;
 	while let Some(piece) = pieces.next() {
@@ -52,6 +53,7 @@ pub(crate) async fn send_stream(
 			match pace.within(send.write_many_chunks(&mut rest)).await {
 				Ok(written) => {
 					let written = written?;
+					pace.expect(least());
 					pace.moved(written);
 					shared.metrics.bytes_out.add(written as u64);
 				},

@@ -94,7 +94,9 @@ impl Client {
 		let sent = if offset == len {
 			Ok(())
 		} else {
-			send_stream(self.shared(), fragment, &(offset..len), &mut exchange.send).await
+			let pieces = fragment.encode(&(offset..len));
+			let least = || self.shared().config.min_progress;
+			send_stream(self.shared(), pieces, &mut exchange.send, least).await
 		};
 		// Where sending failed, the peer may still have said why.
 		let _ = exchange.send.finish();

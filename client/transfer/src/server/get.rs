@@ -3,7 +3,7 @@
 
 //! Serving a get.
 
-use super::{Peer, Slot, State};
+use super::{Peer, Sent, Slot, State};
 use crate::{
 	Fragment, FragmentService, ReadError, TransferError,
 	protocol::{GetAnswer, GetRequest},
@@ -13,19 +13,19 @@ use crate::{
 use bytes::Bytes;
 use iroh::endpoint::SendStream;
 use planaria_primitives::{FragmentHash, MAX_FRAGMENT_LEN, Sidecar};
-use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 use tracing::warn;
 
 impl<S: FragmentService> State<S> {
-	/// Returns what the fragment holds of the memory, for as long as the peer has not got it.
+	/// Returns what was sent, and the memory that it takes for as long as the peer has not got it.
 	pub(super) async fn get(
 		&self,
 		peer: &Peer,
 		request: GetRequest,
 		slot: Slot,
 		send: &mut SendStream,
-	) -> Result<Option<OwnedSemaphorePermit>, TransferError> {
-		let Some(mut memory) = self.memory(MAX_FRAGMENT_LEN).await else {
+	) -> Result<Option<Sent>, TransferError> {
+		let Some(mut memory) = self.memory(peer, MAX_FRAGMENT_LEN).await else {
 			drop(slot);
 			self.answer(send, &GetAnswer::Busy).await?;
 			return Ok(None);
@@ -38,14 +38,24 @@ impl<S: FragmentService> State<S> {
 				return Ok(None);
 			},
 		};
-		drop(memory.split((MAX_FRAGMENT_LEN - fragment.len()) as usize / 1024));
-
 		let (hash, len) = (fragment.hash(), fragment.len());
+		let mut pieces: Vec<Bytes> = fragment.encode(&(request.start..request.end)).collect();
+		let mut kept = len as usize;
+		let bytes = pieces.iter().map(Bytes::len).sum::<usize>();
+		if bytes < kept / 2 {
+			// The pieces are slices and would keep all of it.
+			pieces.iter_mut().for_each(|piece| *piece = Bytes::copy_from_slice(piece));
+			kept = bytes;
+		}
+		drop(fragment);
+		memory.shrink(kept);
+
 		self.answer(send, &GetAnswer::Found { hash, len, sidecar }).await?;
-		send_stream(&self.shared, &fragment, &(request.start..request.end), send).await?;
+		let least = || self.least_progress();
+		send_stream(&self.shared, pieces.into_iter(), send, least).await?;
 		drop(slot);
 		self.shared.metrics.gets_served.add(1);
-		Ok(Some(memory))
+		Ok(Some(Sent { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), _memory: memory }))
 	}
 
 	/// The fragment, read and found whole, or what to answer instead.

@@ -28,7 +28,7 @@ use std::{
 use tokio::{
 	sync::{OwnedSemaphorePermit, Semaphore, watch},
 	task::spawn_blocking,
-	time::timeout,
+	time::{Instant, timeout},
 };
 use tracing::{debug, warn};
 
@@ -38,6 +38,13 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How long a request waits for memory before it is told `Busy`: what a peer has just received is
 /// given back a round trip later.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a peer must move in the time of a stall while less than a quarter of the memory is free, so
+/// that nobody keeps others out by taking what it asked for as slowly as may be.
+const SCARCE_PROGRESS: u32 = 1 << 20;
+
+/// How often it is looked whether memory has become scarce.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// More than can ever be served at once.
 const ALL: u32 = 1 << 28;
@@ -66,11 +73,13 @@ impl Server {
 		let served = Arc::new(Semaphore::new(ALL as usize));
 		let config = &shared.config;
 		let memory = usize::try_from(config.max_bytes_in_flight >> 10).unwrap_or(usize::MAX);
+		let memory = memory.min(Semaphore::MAX_PERMITS);
 		let state = Arc::new(State {
 			service,
 			connections: Arc::new(Semaphore::new(config.max_connections)),
 			streams: Arc::new(Semaphore::new(config.max_streams)),
-			memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
+			all_memory: memory,
+			memory: Arc::new(Semaphore::new(memory)),
 			served: served.clone(),
 			peers: Mutex::default(),
 			phase: watched,
@@ -108,7 +117,8 @@ struct State<S> {
 	service: Arc<S>,
 	connections: Arc<Semaphore>,
 	streams: Arc<Semaphore>,
-	/// In KiB.
+	/// In KiB: what there is, and what is free.
+	all_memory: usize,
 	memory: Arc<Semaphore>,
 	served: Arc<Semaphore>,
 	peers: Mutex<HashMap<PeerKey, Arc<Peer>>>,
@@ -120,6 +130,31 @@ struct Peer {
 	key: PeerKey,
 	connections: AtomicUsize,
 	streams: Arc<Semaphore>,
+	/// What is left of its share, in KiB.
+	memory: Arc<Semaphore>,
+}
+
+/// Room for bytes of fragments, out of a peer's share and out of what there is.
+struct Memory {
+	own: OwnedSemaphorePermit,
+	all: OwnedSemaphorePermit,
+}
+
+impl Memory {
+	/// Keeps only the room for so many bytes.
+	fn shrink(&mut self, bytes: usize) {
+		let kept = bytes.div_ceil(1024);
+		for permit in [&mut self.own, &mut self.all] {
+			let rest = permit.num_permits().saturating_sub(kept);
+			drop(permit.split(rest));
+		}
+	}
+}
+
+/// What a peer was sent and has not yet got.
+struct Sent {
+	bytes: u32,
+	_memory: Memory,
 }
 
 /// The right to work on one request. It is given back before the answer's end is sent, so that a
@@ -180,7 +215,10 @@ impl<S: FragmentService> State<S> {
 		let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
 		let peer = peers.entry(key).or_insert_with(|| {
 			let streams = Arc::new(Semaphore::new(streams));
-			Arc::new(Peer { key, connections: AtomicUsize::new(0), streams })
+			// Half of all, which is room for a fragment in each of its streams by default.
+			let share = (self.all_memory / 2).max(MAX_FRAGMENT_LEN as usize / 1024);
+			let memory = Arc::new(Semaphore::new(share));
+			Arc::new(Peer { key, connections: AtomicUsize::new(0), streams, memory })
 		});
 		peer.connections.fetch_add(1, Relaxed);
 		peer.clone()
@@ -277,7 +315,7 @@ impl<S: FragmentService> State<S> {
 			},
 		};
 		let result = match result {
-			Ok(memory) => self.finish(&mut send, memory).await,
+			Ok(sent) => self.finish(&mut send, sent).await,
 			Err(error) => Err(error),
 		};
 		if let Err(error) = result {
@@ -293,22 +331,24 @@ impl<S: FragmentService> State<S> {
 
 	/// Waits until the peer has got everything, and holds a fragment's memory until then. What was
 	/// handed over is no more than the peer said it takes, so only the line can be slow now.
-	async fn finish(
-		&self,
-		send: &mut SendStream,
-		memory: Option<OwnedSemaphorePermit>,
-	) -> Result<(), TransferError> {
+	async fn finish(&self, send: &mut SendStream, sent: Option<Sent>) -> Result<(), TransferError> {
 		let _ = send.finish();
 		let config = &self.shared.config;
-		let patience = if memory.is_some() {
-			let window = config.connection_window.min(MAX_FRAGMENT_LEN);
-			config.stall_timeout.saturating_mul(window / config.min_progress + 1)
-		} else {
-			config.request_timeout
+		let patience = || match &sent {
+			Some(sent) => {
+				let bytes = sent.bytes.min(config.connection_window);
+				config.stall_timeout.saturating_mul(bytes / self.least_progress() + 1)
+			},
+			None => config.request_timeout,
 		};
-		if timeout(patience, send.stopped()).await.is_err() {
-			let _ = send.reset(stop::STALLED);
-			return Err(TransferError::Stalled);
+		let since = Instant::now();
+		let mut left = patience();
+		while timeout(left.min(LOOK_EVERY), send.stopped()).await.is_err() {
+			left = patience().saturating_sub(since.elapsed());
+			if left.is_zero() {
+				let _ = send.reset(stop::STALLED);
+				return Err(TransferError::Stalled);
+			}
 		}
 		Ok(())
 	}
@@ -324,13 +364,24 @@ impl<S: FragmentService> State<S> {
 	}
 
 	/// Room for so many bytes of fragments; none if there is none soon.
-	async fn memory(&self, bytes: u32) -> Option<OwnedSemaphorePermit> {
-		let room = self.memory.clone().acquire_many_owned(bytes.div_ceil(1024));
-		let room = timeout(MEMORY_PATIENCE, room).await.ok().and_then(Result::ok);
+	async fn memory(&self, peer: &Peer, bytes: u32) -> Option<Memory> {
+		let room = async {
+			let own = peer.memory.clone().acquire_many_owned(bytes.div_ceil(1024)).await.ok()?;
+			let all = self.memory.clone().acquire_many_owned(bytes.div_ceil(1024)).await.ok()?;
+			Some(Memory { own, all })
+		};
+		let room = timeout(MEMORY_PATIENCE, room).await.ok().flatten();
 		if room.is_none() {
 			self.shared.metrics.busy.add(1);
 		}
 		room
+	}
+
+	/// What a peer must move in the time of a stall.
+	fn least_progress(&self) -> u32 {
+		let least = self.shared.config.min_progress;
+		let scarce = self.memory.available_permits() < self.all_memory / 4;
+		if scarce { least.max(SCARCE_PROGRESS) } else { least }
 	}
 
 	async fn list(

@@ -37,7 +37,7 @@ impl<S: FragmentService> State<S> {
 		send: &mut SendStream,
 		recv: &mut RecvStream,
 	) -> Result<(), TransferError> {
-		let Some(memory) = self.memory(BATCH + GROUP_LEN).await else {
+		let Some(memory) = self.memory(peer, BATCH + GROUP_LEN).await else {
 			drop(slot);
 			return self.answer(send, &PutAnswer::Busy).await;
 		};

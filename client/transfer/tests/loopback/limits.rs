@@ -104,6 +104,58 @@ async fn memory_is_bounded() {
 	}
 }
 
+/// What is sent holds memory until the peer takes it: no more than that, and never all there is.
+#[tokio::test]
+async fn a_peer_has_its_share_of_the_memory() {
+	let file = File::new(8 << 20);
+	let mut some = config();
+	some.max_bytes_in_flight = 4 * u64::from(file.len());
+	some.stall_timeout = Duration::from_secs(60);
+	let host = serve_with(&Store::new(&file, [0]), some).await;
+	let endpoint = raw_endpoint().await;
+	let connection = raw_client(&endpoint, &host.addr).await;
+	let mut held = Vec::new();
+	let mut get = async |end| {
+		let (mut send, mut recv) = connection.open_bi().await.unwrap();
+		let request = GetRequest { name: file.name(0), start: 0, end };
+		write_frame(&mut send, &Request::Get(request)).await;
+		let answer = read_frame::<GetAnswer>(&mut recv).await;
+		held.push((send, recv));
+		answer
+	};
+	// Nothing of the streams is read: 3, 3 and 8 MiB of 16 are taken.
+	for end in [3 << 20, 3 << 20, file.len()] {
+		assert!(matches!(get(end).await, GetAnswer::Found { .. }));
+	}
+	assert_eq!(get(64).await, GetAnswer::Busy);
+	let fetch = Fetch::new(file.name(0), file.spec);
+	bind().await.client().get(&host.addr, fetch).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_takes_little_is_cut_where_memory_is_scarce() {
+	let file = File::new(8 << 20);
+	let mut small = config();
+	small.max_bytes_in_flight = 0; // Raised to one fragment.
+	small.stall_timeout = Duration::from_secs(1);
+	let host = serve_with(&Store::new(&file, [0]), small).await;
+	let endpoint = raw_endpoint().await;
+	let connection = raw_client(&endpoint, &host.addr).await;
+	let (mut send, mut recv) = connection.open_bi().await.unwrap();
+	let request = GetRequest { name: file.name(0), start: 0, end: file.len() };
+	write_frame(&mut send, &Request::Get(request)).await;
+	assert!(matches!(read_frame(&mut recv).await, GetAnswer::Found { .. }));
+	// Four times what would do otherwise.
+	let mut bytes = vec![0; 64 << 10];
+	while recv.read_exact(&mut bytes).await.is_ok() {
+		tokio::time::sleep(Duration::from_millis(250)).await;
+	}
+	eventually("it was cut", || host.transfer.metrics().stalled == 1).await;
+	eventually("its memory is free", || host.transfer.metrics().active == 0).await;
+	let fetch = Fetch::new(file.name(0), file.spec);
+	bind().await.client().get(&host.addr, fetch).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_client_waits_for_its_places() {
 	let file = File::new(1024);
