@@ -19,7 +19,7 @@ use planaria_sdk::{
 	units::{Amount, Size},
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub async fn run(context: &Context, command: MinerCommand) -> anyhow::Result<()> {
 	match command {
@@ -571,6 +571,15 @@ impl Check {
 		self.damaged + self.unreadable + self.missing
 	}
 
+	/// Why this check does not end, if the disk is failing: then the node waits for somebody to do
+	/// something about it.
+	fn failing(&self) -> Option<String> {
+		let alarm = self.alarm.as_ref()?;
+		let error = alarm.get("error").and_then(serde_json::Value::as_str);
+		let error = error.map_or_else(|| alarm.to_string(), str::to_owned);
+		Some(format!("the disk is failing: see the node's log: {error}"))
+	}
+
 	/// Everything in a line.
 	fn line(&self) -> String {
 		self.line_at(unix_time())
@@ -638,11 +647,22 @@ async fn run_check(
 	mut show: impl FnMut(&Check) -> anyhow::Result<()>,
 ) -> anyhow::Result<Check> {
 	const POLL: Duration = Duration::from_millis(500);
-	let passes = Check::of(node).await?.passes;
+	// A failing disk is tried again when a check is asked for: the alarm of before goes then, but the
+	// node may show it for a moment.
+	const OLD_ALARM: Duration = Duration::from_secs(5);
+	let before = Check::of(node).await?;
 	let _: bool = node.rpc("miner_check", &[]).await?;
+	let asked = Instant::now();
 	loop {
 		let check = Check::of(node).await?;
-		if !wait || (check.passes > passes && !check.running) {
+		if !wait {
+			return Ok(check);
+		}
+		let may_be_old = check.alarm == before.alarm && asked.elapsed() < OLD_ALARM;
+		if let Some(failing) = check.failing().filter(|_| !may_be_old) {
+			return Err(anyhow::anyhow!(failing));
+		}
+		if check.passes > before.passes && !check.running {
 			return Ok(check);
 		}
 		show(&check)?;
@@ -937,6 +957,13 @@ mod tests {
 		assert!(check.text().contains("restores what is bad"));
 		let failing = Check { alarm: Some(true.into()), ..check };
 		assert!(failing.line_at(100).contains("FAILING"));
+		let alarm =
+			serde_json::json!({ "since": 90, "error": "could not read /srv/p/fragments/ab" });
+		let failing = Check { alarm: Some(alarm), ..failing };
+		let told = failing.failing().unwrap_or_default();
+		assert!(told.starts_with("the disk is failing: see the node's log"), "{told}");
+		assert!(told.ends_with("could not read /srv/p/fragments/ab"), "{told}");
+		assert_eq!(Check::default().failing(), None);
 		assert_eq!(Check::default().share(), 100);
 	}
 }
