@@ -144,8 +144,9 @@ pub struct EncryptionArgs {
 /// size and nothing else of its content.
 ///
 /// It is read three times (a public one twice): for its encryption, for its id, and to send its
-/// fragments to miners. It is stored when every fragment is confirmed on chain. A put that was broken off goes on where it stopped when
-/// the same file is put again by the same account with the same coding and encryption key.
+/// fragments to miners. It is stored when every fragment is confirmed on chain. A put that was broken
+/// off goes on where it stopped when the same file is put again by the same account with the same
+/// coding, label and encryption key.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -181,7 +182,7 @@ pub struct PutArgs {
 	/// Return when all fragments are on their holders' disks, before they are confirmed on chain.
 	#[arg(long)]
 	pub no_wait: bool,
-	/// Store it once more though the account has stored it already.
+	/// Store it once more though the account has stored it already, with this label.
 	#[arg(long)]
 	pub again: bool,
 	/// How its holders are found: among all miners, or among four that the chain draws for each

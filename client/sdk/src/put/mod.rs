@@ -77,7 +77,7 @@ pub struct PutOptions {
 	pub placement: Option<PlacementRule>,
 	/// Whether to wait until every fragment is confirmed on chain.
 	pub wait: bool,
-	/// Whether to store the file once more though the account has it already.
+	/// Whether to store the file once more though the account has it already, under this label.
 	pub again: bool,
 	/// How patient to be with a holder.
 	pub patience: Patience,
@@ -317,7 +317,8 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		self.options.payer.clone().unwrap_or_else(|| self.orders.account())
 	}
 
-	/// An instance that this put can continue: pending, or active unless another one is wanted.
+	/// An instance that this put can continue: pending, or active unless another one is wanted. What
+	/// has another label is somebody else's to delete, of the same account though it is.
 	async fn existing(&self) -> Result<Option<FileStatus>, PutError> {
 		let owner = self.owner();
 		let files = patiently(|| self.orders.files_by_id(self.source.id())).await?;
@@ -325,7 +326,7 @@ impl<O: Orders, T: Transport> Putting<O, T> {
 		let wished = |file: &FileStatus| {
 			self.options.placement.is_none_or(|rule| file.placement.rule() == rule)
 		};
-		own.retain(wished);
+		own.retain(|file| file.label == self.options.label && wished(file));
 		own.retain(|file| match file.state {
 			FileLife::Pending => true,
 			FileLife::Active => !self.options.again,

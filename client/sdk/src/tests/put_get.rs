@@ -374,6 +374,12 @@ async fn a_put_that_broke_off_goes_on_with_what_is_missing() {
 	let fourth = store(&network, &file.path, again).await.expect("stored");
 	assert_eq!((fourth.file, fourth.sent_fragments), (FileIndex(2), 9));
 	assert_eq!(fourth.id, first.id);
+	// What has another label is another's, who may delete it.
+	let labelled = PutOptions { label: b"mine".to_vec(), ..options(CodingParams::LEAN) };
+	let fifth = store(&network, &file.path, labelled.clone()).await.expect("stored");
+	assert_eq!((fifth.file, fifth.sent_fragments), (FileIndex(3), 9));
+	let sixth = store(&network, &file.path, labelled).await.expect("stored");
+	assert_eq!((sixth.file, sixth.sent_fragments), (FileIndex(3), 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
