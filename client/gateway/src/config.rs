@@ -55,7 +55,7 @@ pub struct Config {
 	pub storing_at_once: usize,
 	/// How many segments are fetched at once, for all downloads together.
 	pub fetching_at_once: usize,
-	/// How many requests are answered at once; more wait.
+	/// How many requests are answered at once at each address; more wait.
 	pub requests_at_once: usize,
 	/// Other gateways, whose caches are asked before miners, in this order.
 	pub peers: Vec<PeerUrl>,

@@ -111,6 +111,7 @@ impl Gateway {
 		spool.even_out(&pieces).await?;
 		let cache = Cache::open(&config.data, config.cache).map_err(failed)?;
 		let sealing = Arc::new(Sealing::open(&config.data, backend.clone()).map_err(failed)?);
+		sealing.even_out().await?;
 		let sources = (cache, spool.clone(), sealing.clone());
 		let metrics = Metrics::new();
 		let peers = (Peers::new(backend, &config.peers, metrics.clone()), metrics.clone());

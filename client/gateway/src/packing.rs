@@ -63,30 +63,39 @@ fn end(writer: Writer<BufWriter<File>>) -> Result<(File, Index), Error> {
 	Ok((file, index))
 }
 
-/// A pack of what waits; contents whose bytes are gone were deleted meanwhile.
-fn write_waiting(
-	file: File,
-	members: Vec<(u64, Spooled)>,
-) -> Result<(File, Option<(Index, Vec<u64>)>), Error> {
+/// What a pack was made of.
+struct Packed {
+	/// What is in it, in the order of its index; nothing if there is no pack.
+	members: Option<(Index, Vec<u64>)>,
+	/// What could not be read, and why.
+	unread: Vec<(u64, io::Error)>,
+}
+
+/// A pack of what waits; contents whose bytes are gone were deleted meanwhile. What cannot be read
+/// keeps nothing else from being stored.
+fn write_waiting(file: File, members: Vec<(u64, Spooled)>) -> Result<(File, Packed), Error> {
 	let empty = file.try_clone()?;
 	let mut writer = Writer::new(BufWriter::new(file)).map_err(failed)?;
-	let mut packed = Vec::new();
+	let (mut packed, mut unread) = (Vec::new(), Vec::new());
 	for (number, spooled) in members {
 		let mut object = vec![0; usize::try_from(spooled.size()).unwrap_or(usize::MAX)];
 		match spooled.read_at(0, &mut object) {
 			Ok(()) => writer.append(name(number).as_bytes(), &object).map_err(failed)?,
 			Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-			Err(error) => return Err(error.into()),
+			Err(error) => {
+				unread.push((number, error));
+				continue;
+			},
 		}
 		packed.push(number);
 	}
 	if packed.is_empty() {
 		drop(writer);
 		empty.set_len(0)?;
-		return Ok((empty, None));
+		return Ok((empty, Packed { members: None, unread }));
 	}
 	let (file, index) = end(writer)?;
-	Ok((file, Some((index, packed))))
+	Ok((file, Packed { members: Some((index, packed)), unread }))
 }
 
 impl Gateway {
@@ -125,6 +134,23 @@ impl Gateway {
 		}
 	}
 
+	/// Keeps why contents that wait for a pack do not get into one.
+	async fn note_unread(&self, unread: Vec<(u64, io::Error)>) -> Result<(), Error> {
+		for (content, error) in &unread {
+			warn!(content, %error, "cannot be read, and is not put into a pack");
+		}
+		let noted = self.catalog.write(move |writer| {
+			for (number, error) in unread {
+				let Some(mut content) = writer.content(number)? else { continue };
+				content.failures = content.failures.saturating_add(1);
+				content.failure = Some(format!("the gateway's disk failed: {error}"));
+				writer.set_content(number, &content)?;
+			}
+			Ok(())
+		});
+		noted.await
+	}
+
 	/// Makes a pack of what has waited the longest in a group.
 	async fn close_pack(&self, group: Group, most: Packing) -> Result<(), Error> {
 		let members = self.catalog.read(move |reader| reader.waiting_of(&group, most)).await?;
@@ -133,7 +159,11 @@ impl Gateway {
 		let spooled = |(number, content): (u64, Content)| (number, self.spool.bytes(content.local));
 		let members = members.into_iter().map(spooled).collect();
 		let made = self.spool.make(None, move |file| write_waiting(file, members)).await?;
-		let (Some(piece), Some((index, members))) = made else { return Ok(()) };
+		let (piece, Packed { members, unread }) = made;
+		if !unread.is_empty() {
+			self.note_unread(unread).await?;
+		}
+		let (Some(piece), Some((index, members))) = (piece, members) else { return Ok(()) };
 		let record = Pack::new(bytes(&index), Vec::new());
 		let pack = Content {
 			size: piece.len,

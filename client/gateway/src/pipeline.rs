@@ -86,7 +86,12 @@ impl Gateway {
 		let (mut storing, mut deleting) = (0, 0);
 		let mut later: HashMap<u64, (Backoff, Instant)> = HashMap::new();
 		loop {
-			let jobs = match self.catalog.read(|reader| reader.jobs(LOOKED_AT)).await {
+			let now = Instant::now();
+			let waiting =
+				later.iter().filter(|(_, (_, due))| *due > now).map(|(number, _)| *number);
+			// Those are not counted, however many they are.
+			let but: HashSet<u64> = running.iter().copied().chain(waiting).collect();
+			let jobs = match self.catalog.read(move |reader| reader.jobs(LOOKED_AT, &but)).await {
 				Ok(jobs) => jobs,
 				Err(error) => {
 					warn!(%error, "cannot read what is to be done");
@@ -94,10 +99,6 @@ impl Gateway {
 				},
 			};
 			for (number, job) in jobs {
-				let waits = later.get(&number).is_some_and(|(_, due)| *due > Instant::now());
-				if waits || running.contains(&number) {
-					continue;
-				}
 				let is_store = matches!(job, Job::Store { .. });
 				let (used, most) = match is_store {
 					true => (&mut storing, self.config.storing_at_once.max(1)),
@@ -158,10 +159,10 @@ impl Gateway {
 
 	async fn delete_file(&self, job: u64, file: FileIndex, id: FileId) -> Result<(), Error> {
 		// A content may have become this file again since the job was written.
-		let used = self.catalog.write(move |writer| writer.is_used(file.0)).await?;
-		let refused = match used {
-			true => None,
-			false => match self.network.delete(file, id, &self.label).await {
+		let doomed = self.catalog.write(move |writer| writer.doom_file(file.0)).await?;
+		let refused = match doomed {
+			false => None,
+			true => match self.network.delete(file, id, &self.label).await {
 				Ok(()) => {
 					info!(file = file.0, "deleted on chain");
 					None
@@ -178,6 +179,7 @@ impl Gateway {
 			if let Some(refused) = refused {
 				writer.give_up_file(file.0, &refused)?;
 			}
+			writer.spare_file(file.0)?;
 			writer.remove_job(job)
 		});
 		done.await

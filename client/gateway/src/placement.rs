@@ -271,7 +271,10 @@ impl Tracker {
 				if writer.content(content)?.is_none() {
 					return Ok(());
 				}
-				if let Some(stored) = stored {
+				// Whoever stores it finds out that the file is being deleted.
+				if let Some(stored) = stored
+					&& !writer.is_doomed(stored.file)?
+				{
 					writer.enter_file(content, stored)?;
 				}
 				for (segment, states) in &changed {

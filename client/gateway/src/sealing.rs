@@ -47,6 +47,40 @@ impl Sealing {
 		Ok(Self { directory, backend, making: Mutex::default() })
 	}
 
+	/// Gives the object store, if there is one, the keys that it does not have: those that were made
+	/// before it was there.
+	pub async fn even_out(&self) -> Result<(), Error> {
+		let Some(backend) = &self.backend else { return Ok(()) };
+		let directory = self.directory.clone();
+		let owners = blocking(move || {
+			let mut owners = Vec::new();
+			for entry in fs::read_dir(&directory)? {
+				let name = entry?.file_name();
+				let owner = name.to_str().and_then(|name| name.strip_suffix(".key"));
+				let mut bytes = [0; 32];
+				if owner.is_some_and(|owner| hex::decode_to_slice(owner, &mut bytes).is_ok()) {
+					owners.push(bytes);
+				}
+			}
+			Ok(owners)
+		});
+		for owner in owners.await? {
+			let (name, key) = (name(&owner), self.key(owner).await?.to_text());
+			if backend.put(&name, key.as_bytes(), true).await? {
+				continue;
+			}
+			if backend.get(&name).await?.is_none_or(|there| there != key.as_bytes()) {
+				return Err(failed(format!(
+					"{} and {name} in the object store are different keys: what is encrypted with the \
+					 one cannot be read with the other, so gateways that both have objects of this \
+					 account cannot share an object store",
+					self.path(&owner).display()
+				)));
+			}
+		}
+		Ok(())
+	}
+
 	fn path(&self, owner: &[u8; 32]) -> PathBuf {
 		self.directory.join(format!("{}.key", hex::encode(owner)))
 	}
@@ -125,6 +159,27 @@ mod tests {
 		assert_eq!(text(sealing.key_or_new([1; 32]).await), key);
 		assert_eq!(text(sealing.key([1; 32]).await), key);
 		assert_ne!(text(sealing.key_or_new([2; 32]).await), key);
+	}
+
+	#[tokio::test]
+	async fn keys_that_were_there_before_the_object_store_get_there() {
+		let data = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+		let alone = Sealing::open(data[0].path(), None).expect("opens");
+		let key = text(alone.key_or_new([1; 32]).await);
+		alone.even_out().await.expect("there is nothing to do");
+
+		let shared = UserKey::generate().expect("random");
+		let backend = Backend::new(Arc::new(InMemory::new()), Some(shared));
+		let open = |data: &Path| Sealing::open(data, Some(backend.clone())).expect("opens");
+		open(data[0].path()).even_out().await.expect("they get there");
+		open(data[0].path()).even_out().await.expect("they are there");
+		assert_eq!(text(open(data[1].path()).key([1; 32]).await), key);
+
+		// One that has made another key meanwhile does not begin.
+		let other = tempfile::tempdir().expect("a directory");
+		let alone = Sealing::open(other.path(), None).expect("opens");
+		assert_ne!(text(alone.key_or_new([1; 32]).await), key);
+		assert!(open(other.path()).even_out().await.is_err());
 	}
 
 	#[tokio::test]

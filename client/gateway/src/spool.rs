@@ -116,8 +116,9 @@ pub struct Room {
 }
 
 impl Room {
-	/// Makes room for more.
+	/// Makes room for more. It asks the disk, so it is not for a few bytes at a time.
 	fn grow(&mut self, bytes: u64) -> Result<(), Error> {
+		self.spool.check_disk(bytes)?;
 		self.spool.take(bytes)?;
 		self.bytes += bytes;
 		Ok(())
@@ -273,16 +274,22 @@ impl Spool {
 		});
 	}
 
-	/// Room for so many bytes, before the first of them is taken.
-	pub fn room(&self, bytes: u64) -> Result<Room, Error> {
-		if bytes > self.0.limits.most {
-			return Err(Error::TooLarge(self.0.limits.most));
-		}
+	/// Whether the disk has so many bytes beside those that stay free.
+	fn check_disk(&self, bytes: u64) -> Result<(), Error> {
 		let disk = rustix::fs::statvfs(&self.0.root).map_err(io::Error::from)?;
 		let free = disk.f_bavail.saturating_mul(disk.f_frsize);
 		if free < bytes.saturating_add(self.0.limits.keep_free) {
 			return Err(Error::DiskFull);
 		}
+		Ok(())
+	}
+
+	/// Room for so many bytes, before the first of them is taken.
+	pub fn room(&self, bytes: u64) -> Result<Room, Error> {
+		if bytes > self.0.limits.most {
+			return Err(Error::TooLarge(self.0.limits.most));
+		}
+		self.check_disk(bytes)?;
 		self.take(bytes)?;
 		Ok(Room { spool: self.clone(), bytes })
 	}
@@ -637,6 +644,20 @@ mod tests {
 		let other = tempfile::tempdir().expect("a directory");
 		let full = Spool::open(other.path(), full, &[], None).expect("opens");
 		assert!(matches!(receive(&full, &bytes, None).await, Err(Error::DiskFull)));
+	}
+
+	#[test]
+	fn room_grows_only_on_a_disk_that_has_it() {
+		let data = tempfile::tempdir().expect("a directory");
+		let limits = Limits { most: u64::MAX, keep_free: 0 };
+		let spool = Spool::open(data.path(), limits, &[], None).expect("opens");
+		let mut room = spool.room(1).expect("there is some");
+		assert!(matches!(room.grow(u64::MAX), Err(Error::DiskFull)));
+		assert_eq!(spool.used(), 1);
+		room.grow(2).expect("there is some");
+		assert_eq!(spool.used(), 3);
+		drop(room);
+		assert_eq!(spool.used(), 0);
 	}
 
 	#[tokio::test]

@@ -4,10 +4,11 @@
 //! Contents, the files they are on chain, and what is still to be done.
 
 use super::{
-	CONTENTS, COUNTS, CatalogError, Content, Error, FILES, FRAGMENTS, FragmentState, IDS, JOBS,
-	Job, Kind, Life, PARTS, Part, Piece, Reader, Stored, UNDELETED, Undeleted, Writer, database,
-	decode, encode, get, objects::Freed,
+	CONTENTS, COUNTS, CatalogError, Content, DOOMED, Error, FILES, FRAGMENTS, FragmentState, IDS,
+	JOBS, Job, Kind, Life, PARTS, Part, Piece, Reader, Stored, UNDELETED, Undeleted, Writer,
+	database, decode, encode, get, objects::Freed,
 };
+use crate::network::NetworkError;
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,13 +18,18 @@ impl Reader {
 		get(&self.0.open_table(CONTENTS).map_err(database)?, content, "content")
 	}
 
-	/// The jobs, the oldest first, at most so many.
-	pub fn jobs(&self, most: usize) -> Result<Vec<(u64, Job)>, Error> {
+	/// The jobs but some, the oldest first, at most so many.
+	pub fn jobs(&self, most: usize, but: &HashSet<u64>) -> Result<Vec<(u64, Job)>, Error> {
 		let table = self.0.open_table(JOBS).map_err(database)?;
 		let mut jobs = Vec::new();
-		for row in table.iter().map_err(database)?.take(most) {
+		for row in table.iter().map_err(database)? {
 			let (number, job) = row.map_err(database)?;
-			jobs.push((number.value(), decode(job.value(), "job")?));
+			if jobs.len() >= most {
+				break;
+			}
+			if !but.contains(&number.value()) {
+				jobs.push((number.value(), decode(job.value(), "job")?));
+			}
 		}
 		Ok(jobs)
 	}
@@ -65,7 +71,7 @@ impl Reader {
 	pub fn failing(&self, most: usize) -> Result<Vec<(u64, u32, String)>, Error> {
 		let table = self.0.open_table(CONTENTS).map_err(database)?;
 		let mut failing = Vec::new();
-		for (_, job) in self.jobs(most)? {
+		for (_, job) in self.jobs(most, &HashSet::new())? {
 			let Job::Store { content: number } = job else { continue };
 			let content: Option<Content> = get(&table, number, "content")?;
 			let failed = content.and_then(|content| Some((content.failures, content.failure?)));
@@ -204,11 +210,14 @@ impl Writer {
 		Ok(freed)
 	}
 
-	/// Notes which file on chain a content is.
+	/// Notes which file on chain a content is. One that is being deleted there is none.
 	pub fn enter_file(&self, number: u64, stored: Stored) -> Result<(), Error> {
 		let Some(mut content) = self.content(number)? else { return Ok(()) };
 		if content.stored.as_ref() == Some(&stored) {
 			return Ok(());
+		}
+		if self.is_doomed(stored.file)? {
+			return Err(NetworkError::Gone.into());
 		}
 		let mut files = self.0.open_table(FILES).map_err(database)?;
 		let uses = files.get(stored.file).map_err(database)?.map_or(0, |uses| uses.value());
@@ -244,6 +253,28 @@ impl Writer {
 	pub fn is_used(&self, file: u64) -> Result<bool, Error> {
 		let files = self.0.open_table(FILES).map_err(database)?;
 		Ok(files.get(file).map_err(database)?.is_some())
+	}
+
+	/// Has a file deleted on chain, unless a content is this file; returns whether it is to be. From
+	/// now on no content becomes it: who deletes it is not faster than who finds it there.
+	pub fn doom_file(&self, file: u64) -> Result<bool, Error> {
+		if self.is_used(file)? {
+			return Ok(false);
+		}
+		self.0.open_table(DOOMED).map_err(database)?.insert(file, ()).map_err(database)?;
+		Ok(true)
+	}
+
+	/// Whether a file is being deleted on chain.
+	pub fn is_doomed(&self, file: u64) -> Result<bool, Error> {
+		let doomed = self.0.open_table(DOOMED).map_err(database)?;
+		Ok(doomed.get(file).map_err(database)?.is_some())
+	}
+
+	/// A file is deleted on chain, or stays there.
+	pub fn spare_file(&self, file: u64) -> Result<(), Error> {
+		self.0.open_table(DOOMED).map_err(database)?.remove(file).map_err(database)?;
+		Ok(())
 	}
 
 	/// Notes that a file stays on chain.

@@ -23,6 +23,7 @@
 //! | counts | state | how many contents, and their bytes |
 //! | miners | miner | [`Conduct`] |
 //! | measured | miner | [`Measured`] |
+//! | doomed | file on chain | ; it is being deleted there, and no content becomes it |
 //! | undeleted | file on chain | [`Undeleted`] |
 //! | jobs | number | [`Job`] |
 
@@ -86,6 +87,7 @@ const COUNTS: TableDefinition<'static, &str, (u64, u64)> = TableDefinition::new(
 const MINERS: Records<u32> = Records::new("miners");
 const MEASURED: Records<u32> = Records::new("measured");
 const UNDELETED: Records<u64> = Records::new("undeleted");
+const DOOMED: TableDefinition<'static, u64, ()> = TableDefinition::new("doomed");
 const JOBS: Records<u64> = Records::new("jobs");
 
 /// The catalog. Clones are the same.
@@ -171,6 +173,7 @@ impl Catalog {
 			txn.open_table(MINERS).map_err(database)?;
 			txn.open_table(MEASURED).map_err(database)?;
 			txn.open_table(UNDELETED).map_err(database)?;
+			txn.open_table(DOOMED).map_err(database)?;
 			txn.open_table(JOBS).map_err(database)?;
 		}
 		txn.commit().map_err(database)

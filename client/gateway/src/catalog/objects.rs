@@ -88,9 +88,17 @@ impl Writer {
 	}
 
 	/// Writes an object whose content is counted as used by it already; returns what its former
-	/// content leaves on the disk.
-	pub fn put_object(&self, bucket: &str, key: &str, object: &Object) -> Result<Freed, Error> {
-		self.bucket(bucket)?;
+	/// content leaves on the disk. The bucket is still the one that it was meant for.
+	pub fn put_object(
+		&self,
+		(bucket, meant): (&str, &Bucket),
+		key: &str,
+		object: &Object,
+	) -> Result<Freed, Error> {
+		let found = self.bucket(bucket)?;
+		if (found.owner, found.created) != (meant.owner, meant.created) {
+			return Err(Error::NoSuchBucket);
+		}
 		let former = self.object(bucket, key)?;
 		let mut table = self.0.open_table(OBJECTS).map_err(database)?;
 		table.insert((bucket, key), &encode(object)[..]).map_err(database)?;

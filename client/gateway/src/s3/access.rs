@@ -11,6 +11,8 @@ use crate::{
 	keys::{Key, KeysError},
 };
 use async_trait::async_trait;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::AUTHORIZATION};
+use percent_encoding::percent_decode_str;
 use s3s::{
 	S3Request, S3Result,
 	access::{S3Access, S3AccessContext},
@@ -50,6 +52,24 @@ impl Caller {
 	}
 }
 
+/// A signature that is in the address signs the headers that it names and no others. One that asks
+/// for something else than was signed, like a source to copy from, is refused, as it is by S3.
+fn check_signed(uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
+	let Some(query) = uri.query() else { return Ok(()) };
+	let signed = query.split('&').find_map(|pair| {
+		let (name, value) = pair.split_once('=')?;
+		name.eq_ignore_ascii_case("X-Amz-SignedHeaders").then_some(value)
+	});
+	let Some(signed) = signed else { return Ok(()) };
+	let signed = percent_decode_str(signed).decode_utf8_lossy().to_ascii_lowercase();
+	let signed: Vec<&str> = signed.split(';').collect();
+	// What these say changes nothing.
+	let harmless = ["x-amz-content-sha256", "x-amz-date", "x-amz-user-agent"];
+	let asks = |name: &&str| name.starts_with("x-amz-") && !harmless.contains(name);
+	let mut asked = headers.keys().map(HeaderName::as_str).filter(asks);
+	if asked.all(|name| signed.contains(&name)) { Ok(()) } else { Err(Error::AccessDenied) }
+}
+
 /// Who a request is from.
 pub fn caller<T>(request: &S3Request<T>) -> Caller {
 	request.extensions.get().cloned().unwrap_or(Caller::Anyone)
@@ -79,6 +99,12 @@ pub struct Access(pub Arc<Gateway>);
 impl S3Access for Access {
 	async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
 		unsupported::check(context.headers()).map_err(to_s3)?;
+		check_signed(context.uri(), context.headers()).map_err(to_s3)?;
+		// It does not say until when it holds.
+		let signature = context.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+		if signature.is_some_and(|signature| signature.starts_with(b"AWS ")) {
+			return Err(s3_error!(InvalidRequest, "sign with AWS4-HMAC-SHA256"));
+		}
 		let call = context.s3_op().name();
 		let reads = ["Get", "Head", "List"].iter().any(|verb| call.starts_with(verb));
 		let caller = match context.credentials() {
@@ -86,7 +112,9 @@ impl S3Access for Access {
 				let keys = self.0.keys.all().map_err(unreadable)?;
 				let key = keys.get(&credentials.access_key);
 				let key = key.ok_or_else(|| s3_error!(InvalidAccessKeyId))?;
+				// A public object is anybody's to read.
 				if let Some(bucket) = context.s3_path().get_bucket_name()
+					&& !matches!(call, "GetObject" | "HeadObject")
 					&& !key.may(bucket, !reads)
 				{
 					return Err(s3_error!(AccessDenied, "this key may not do that"));
@@ -117,5 +145,29 @@ impl Api {
 		let bucket = self.0.catalog.read(move |reader| reader.bucket(&wanted)).await?;
 		caller.may(name, &bucket, write)?;
 		Ok(bucket)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_address_signs_the_headers_that_it_names() {
+		let check = |query: &str, headers: &[&'static str]| {
+			let uri: Uri = format!("/bucket/key?{query}").parse().expect("an address");
+			let value = HeaderValue::from_static("/other/secret");
+			let headers = headers.iter().map(|name| (HeaderName::from_static(name), value.clone()));
+			check_signed(&uri, &headers.collect()).is_ok()
+		};
+		let host = "X-Amz-Expires=60&X-Amz-SignedHeaders=host";
+		let two = "X-Amz-SignedHeaders=host%3Bx-amz-copy-source&X-Amz-Expires=60";
+		assert!(check(host, &["host", "content-type", "x-amz-content-sha256"]));
+		assert!(!check(host, &["x-amz-copy-source"]));
+		assert!(!check(host, &["x-amz-acl", "host"]));
+		assert!(check(two, &["x-amz-copy-source"]));
+		assert!(!check(two, &["x-amz-copy-source", "x-amz-copy-source-range"]));
+		// Signed in a header, which names what it signs itself.
+		assert!(check("uploads", &["x-amz-copy-source"]));
 	}
 }

@@ -73,6 +73,8 @@ fn custom(code: &'static str, status: StatusCode, error: &Error) -> S3Error {
 fn body(reason: &str) -> S3ErrorCode {
 	if reason.contains("ignature") {
 		S3ErrorCode::SignatureDoesNotMatch
+	} else if reason.contains("timed out") {
+		S3ErrorCode::RequestTimeout
 	} else if reason.contains("ength") || reason.contains("ncomplete") {
 		S3ErrorCode::IncompleteBody
 	} else if reason.contains("ontentSHA256") || reason.contains("hash") {

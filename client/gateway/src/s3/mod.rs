@@ -46,11 +46,22 @@ pub fn service(gateway: &Arc<Gateway>) -> Result<S3Service, DomainError> {
 	builder.set_access(Access(gateway.clone()));
 	let mut config = s3s::config::S3Config::default();
 	config.xml_max_body_size = LONGEST_XML;
+	// Forms are refused before they get here; nothing of one that did would be kept in memory.
+	config.post_object_max_file_size = 0;
+	config.form_max_field_size = 0;
+	config.form_max_fields_size = 0;
+	config.form_max_parts = 0;
 	builder.set_config(Arc::new(s3s::config::StaticConfigProvider::new(Arc::new(config))));
 	if let Some(domain) = &gateway.config.domain {
 		builder.set_host(SingleDomain::new(domain)?);
 	}
 	Ok(builder.build())
+}
+
+/// How many bytes of an object a request says it brings. Where they come in chunks, and nobody
+/// says how long those are together, there is a header for it.
+fn said_length(len: Option<i64>, headers: &http::HeaderMap) -> Option<i64> {
+	len.or_else(|| headers.get("x-amz-decoded-content-length")?.to_str().ok()?.parse().ok())
 }
 
 /// What a call takes and gives.

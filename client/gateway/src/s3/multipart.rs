@@ -13,6 +13,7 @@ use super::{
 	objects::{
 		expected, given_checksum, headers, kept_checksum, shown_checksum, signed, timestamp,
 	},
+	said_length,
 };
 use crate::{
 	catalog::{BlobId, Listed, Listing, Object, Part, Piece, Upload, now_millis},
@@ -190,7 +191,8 @@ impl Api {
 			expected.algorithm = Some(algorithm);
 		}
 		let trailing = request.trailing_headers.as_ref();
-		let received = self.receive(input.body, input.content_length, &expected, trailing).await?;
+		let len = said_length(input.content_length, &request.headers);
+		let received = self.receive(input.body, len, &expected, trailing).await?;
 		let part = Part {
 			piece: received.piece,
 			size: received.size,
@@ -388,7 +390,11 @@ impl Api {
 			});
 			let mut freed: Vec<Piece> = unused.filter_map(|(_, part)| part.piece).collect();
 			let content = (content.size > 0).then(|| writer.add_content(&content)).transpose()?;
-			freed.extend(writer.put_object(&name, &key, &Object { content, ..object })?);
+			freed.extend(writer.put_object(
+				(&name, &bucket),
+				&key,
+				&Object { content, ..object },
+			)?);
 			writer.remove_upload(&name, &key, &upload)?;
 			Ok((freed, etag, checksum))
 		});

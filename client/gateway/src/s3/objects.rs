@@ -8,6 +8,7 @@ use super::{
 	access::{Caller, caller},
 	buckets::public,
 	conditions::{Conditions, check_write},
+	said_length,
 };
 use crate::{
 	catalog::{Bucket, Content, Headers, Kind, Life, Located, Object, Piece, now_millis},
@@ -335,7 +336,8 @@ impl Api {
 			)?;
 		}
 		let trailing = request.trailing_headers.as_ref();
-		let received = self.receive(input.body, input.content_length, &expected, trailing).await?;
+		let len = said_length(input.content_length, &request.headers);
+		let received = self.receive(input.body, len, &expected, trailing).await?;
 		let object = Object {
 			content: None,
 			size: received.size,
@@ -354,7 +356,7 @@ impl Api {
 			let present = writer.object(&name, &key)?;
 			check_write(if_match.as_ref(), if_none_match.as_ref(), present.as_ref())?;
 			let content = content.map(|content| writer.add_content(&content)).transpose()?;
-			writer.put_object(&name, &key, &Object { content, ..object })
+			writer.put_object((&name, &bucket), &key, &Object { content, ..object })
 		});
 		self.settle(written.await, received.piece).await?;
 		Ok(S3Response::new(dto::PutObjectOutput {
@@ -413,7 +415,7 @@ impl Api {
 		});
 		let (record, object) = found.await?;
 		match (caller, object) {
-			(Caller::Anyone, Ok(object)) if object.public => Ok(object),
+			(_, Ok(object)) if object.public => Ok(object),
 			(_, object) => {
 				caller.may(bucket, &record, false)?;
 				object
@@ -575,7 +577,7 @@ impl Api {
 		let headers = if replaces { headers!(input) } else { source.headers.clone() };
 		let object = Object { modified: now_millis(), headers, public, ..source };
 		let (etag, modified) = (object.etag.clone(), object.modified);
-		let (name, key, account) = (input.bucket, input.key, bucket.owner);
+		let (name, key) = (input.bucket, input.key);
 		let written = self.0.catalog.write(move |writer| {
 			// The source may have been replaced meanwhile.
 			let source = writer.object(&from, &source_key)?.ok_or(Error::NoSuchKey)?;
@@ -584,12 +586,12 @@ impl Api {
 			}
 			if let Some(content) = object.content {
 				let shared = writer.content(content)?.ok_or(Error::NoSuchKey)?;
-				if shared.owner != account {
+				if shared.owner != bucket.owner {
 					return Err(Error::NotImplemented("a copy for another account"));
 				}
 				writer.share(content)?;
 			}
-			writer.put_object(&name, &key, &object)
+			writer.put_object((&name, &bucket), &key, &object)
 		});
 		self.settle(written.await, None).await?;
 		let result = dto::CopyObjectResult {

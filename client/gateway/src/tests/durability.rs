@@ -223,6 +223,42 @@ async fn a_file_that_the_chain_does_not_let_go_is_told_of() {
 }
 
 #[tokio::test]
+async fn what_is_being_deleted_is_not_what_the_same_bytes_become() {
+	let mut running = Running::start().await;
+	running.s3("/bucket", &["-X", "PUT"]).await.is(200);
+	let bytes = content(1, 300_000);
+	running.put("/bucket/k", &bytes, &[]).await.is(200);
+	running.until_active().await;
+	let first: Vec<_> = running.network.state().files.keys().copied().collect();
+
+	// The chain is slow to delete it, and the same object comes again meanwhile.
+	running.network.deletes.send_replace(false);
+	running.s3("/bucket/k", &["-X", "DELETE"]).await.is(204);
+	let doomed = first[0].0;
+	let is_doomed = || running.gateway.catalog.write(move |writer| writer.is_doomed(doomed));
+	while !is_doomed().await.expect("reads") {
+		sleep(Duration::from_millis(20)).await;
+	}
+	running.put("/bucket/k", &bytes, &[]).await.is(200);
+	let failed = |status: &serde_json::Value| status["failing"][0]["failures"].as_u64();
+	running.status_when(|status| failed(status) >= Some(1)).await;
+	// Who is started again has not forgotten it.
+	let next = running.crashed_now(|_| {}).await;
+	next.network.deletes.send_replace(false);
+	running.stop().await;
+	running = next;
+	running.status_when(|status| failed(status) >= Some(2)).await;
+	assert_eq!(running.spooled(), 1, "its bytes are here as long as they are nowhere else");
+	running.network.deletes.send_replace(true);
+	running.until_active().await;
+	let now: Vec<_> = running.network.state().files.keys().copied().collect();
+	assert_eq!((&running.network.state().deleted, now.len()), (&first, 1));
+	assert_ne!(now, first);
+	assert!(running.s3("/bucket/k", &[]).await.is(200).body == bytes);
+	running.stop().await;
+}
+
+#[tokio::test]
 async fn a_full_spool_says_so_before_a_byte_is_sent() {
 	let data = Arc::new(tempfile::tempdir().expect("a directory"));
 	let network = super::Memory::new();

@@ -65,6 +65,7 @@ fn fill(path: &Path) {
 /// Makes the catalog larger by half a megabyte.
 async fn grow(running: &Running, round: usize) {
 	let grown = running.gateway.catalog.write(move |writer| {
+		let bucket = writer.bucket("other")?;
 		for number in 0..500 {
 			let object = Object {
 				content: None,
@@ -76,7 +77,7 @@ async fn grow(running: &Running, round: usize) {
 				checksum: None,
 				public: false,
 			};
-			writer.put_object("other", &format!("{round}-{number}"), &object)?;
+			writer.put_object(("other", &bucket), &format!("{round}-{number}"), &object)?;
 		}
 		Ok(())
 	});

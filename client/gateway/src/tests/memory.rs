@@ -67,17 +67,24 @@ pub struct Memory {
 	state: Arc<Mutex<State>>,
 	/// Whether files may become active.
 	pub open: watch::Sender<bool>,
+	/// Whether files that are to be deleted go.
+	pub deletes: watch::Sender<bool>,
 }
 
 impl Memory {
 	pub fn new() -> Self {
-		Self { state: Arc::default(), open: watch::channel(true).0 }
+		Self {
+			state: Arc::default(),
+			open: watch::channel(true).0,
+			deletes: watch::channel(true).0,
+		}
 	}
 
 	/// Another network that has the same.
 	pub fn copied(&self) -> Self {
 		let state = Arc::new(Mutex::new(self.state().clone()));
-		Self { state, open: watch::channel(*self.open.borrow()).0 }
+		let copied = |gate: &watch::Sender<bool>| watch::channel(*gate.borrow()).0;
+		Self { state, open: copied(&self.open), deletes: copied(&self.deletes) }
 	}
 
 	pub fn state(&self) -> MutexGuard<'_, State> {
@@ -194,11 +201,12 @@ impl Network for Memory {
 			let known = state.files.values().find(|kept| {
 				kept.status.id == id
 					&& kept.status.owner == order.owner
-					&& kept.status.state == FileLife::Pending
+					&& kept.status.label == order.label
 			});
 			let known = known.map(|kept| kept.status.file);
 			let next = state.files.keys().next_back().map_or(0, |last| last.0 + 1);
 			let file = known.unwrap_or(FileIndex(next));
+			let active = state.files.get(&file).map(|kept| kept.status.state);
 			let status = FileStatus {
 				file,
 				id,
@@ -206,7 +214,7 @@ impl Network for Memory {
 				size: spec.size(),
 				coding: order.coding,
 				label: order.label.clone(),
-				state: FileLife::Pending,
+				state: active.unwrap_or(FileLife::Pending),
 				first_segment: SegmentId(0),
 				segments: spec.segments(),
 				unconfirmed: 1,
@@ -262,6 +270,8 @@ impl Network for Memory {
 	}
 
 	async fn delete(&self, file: FileIndex, id: FileId, label: &[u8]) -> Result<(), NetworkError> {
+		let mut deletes = self.deletes.subscribe();
+		deletes.wait_for(|deletes| *deletes).await.map_err(|_| NetworkError::Stopping)?;
 		let mut state = self.state();
 		let Some(kept) = state.files.get(&file) else { return Ok(()) };
 		if state.denied {

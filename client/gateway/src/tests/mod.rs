@@ -6,6 +6,8 @@
 
 mod backend;
 
+mod clients;
+
 mod durability;
 
 mod full;

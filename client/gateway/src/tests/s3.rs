@@ -449,6 +449,9 @@ async fn what_is_public_anybody_reads() {
 	let url = |key: &str| format!("{}/bucket/{key}", running.s3);
 	assert_eq!(curl(&url("open"), &[]).await.is(200).body, b"open");
 	curl(&url("closed"), &[]).await.fails(403, "AccessDenied");
+	// With a key as well, whoever's it is.
+	assert_eq!(running.as_key("other", "/bucket/open", &[]).await.is(200).body, b"open");
+	running.as_key("other", "/bucket/closed", &[]).await.fails(403, "AccessDenied");
 	curl(&url("open"), &["-X", "DELETE"]).await.fails(403, "AccessDenied");
 	let other = ["-H", "x-amz-acl: authenticated-read"];
 	running.put("/bucket/x", b"x", &other).await.fails(501, "NotImplemented");
