@@ -7,6 +7,7 @@ use super::{network::*, *};
 use codec::Decode;
 use frame_support::storage::with_transaction;
 use pallet_planaria_files as files;
+use pallet_planaria_miners as miners;
 use pallet_planaria_restore as restore;
 use planaria_primitives::{
 	MinerId,
@@ -194,11 +195,9 @@ fn an_anchor_is_neither_old_nor_yet_to_come() {
 fn a_duty_without_a_miner_is_refused() {
 	on_network(|chain| {
 		chain.block(|| {
-			let mut call = confirm_call(0, anchor(), &[]);
-			if let files::Call::confirm { miner, .. } = &mut call {
-				*miner = MinerId(77);
-			}
-			let unknown = pallet_planaria_miners::refusal::UNKNOWN_MINER;
+			let signature = sign(0, DutyKind::Alive, anchor(), &());
+			let call = miners::Call::alive { miner: MinerId(77), anchor: anchor(), signature };
+			let unknown = miners::refusal::UNKNOWN_MINER;
 			refused(&authorized(call), InvalidTransaction::Custom(unknown));
 		});
 	});
