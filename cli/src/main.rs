@@ -25,6 +25,11 @@ use context::Context;
 use std::{io::IsTerminal, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
+/// Fragments come and go on many threads, and the system's allocator keeps what was freed on each: a
+/// gateway with 16 transfers of 1 GiB had 840 MiB of it, with this one 480.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
 	// Exits with 2 on wrong usage and with 0 after --help.
