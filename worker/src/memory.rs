@@ -8,6 +8,9 @@ use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use planaria_primitives::FragmentId;
 
+/// A report: the block of its batch, the first of what was asked for, and when.
+type Reported = (u32, Option<(FragmentId, u32)>, u32);
+
 /// What the worker remembers from run to run. Losing it costs a refused transaction at most.
 ///
 /// Heights of a fork that lost, or of a chain that began anew, are ahead of the chain: they count
@@ -18,8 +21,8 @@ pub struct Memory {
 	confirmed: Vec<(FragmentId, u32)>,
 	/// Challenges, by fragment and chunk, whose answer was submitted, and when.
 	answered: Vec<(FragmentId, u32, u32)>,
-	/// The last reports: the block of the batch, the first of what was asked for, and when.
-	reports: Vec<(u32, Option<(FragmentId, u32)>, u32)>,
+	/// The last reports.
+	reports: Vec<Reported>,
 	ready: Option<u32>,
 	alive: Option<u32>,
 	/// The nonce of the last signed transaction, and when.

@@ -214,7 +214,7 @@ impl Cache {
 		{
 			let index = self.index();
 			let mut bytes = 0;
-			for (_, oldest) in &index.by_use {
+			for oldest in index.by_use.values() {
 				if bytes >= wanted {
 					break;
 				}
@@ -245,7 +245,7 @@ impl Cache {
 			let mut index = self.index();
 			index.touch(block, len);
 			let mut bytes = index.bytes;
-			for (_, oldest) in &index.by_use {
+			for oldest in index.by_use.values() {
 				if bytes <= self.most || *oldest == block {
 					break;
 				}

@@ -388,7 +388,7 @@ impl Gateway {
 		let range = match range {
 			Some(text) => match parse_range(text.to_str().unwrap_or_default(), size) {
 				Ok(range) => range,
-				Err(()) => {
+				Err(Unsatisfiable) => {
 					let mut response = failed(&Error::InvalidRange);
 					let whole = HeaderValue::from_str(&format!("bytes */{size}"));
 					if let Ok(whole) = whole {
@@ -455,10 +455,14 @@ fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
 	text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
+/// Nothing of a range is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unsatisfiable;
+
 /// A single range; what is not understood is as if it were not there, as RFC 9110 has it.
-pub fn parse_range(text: &str, size: u64) -> Result<Option<Range<u64>>, ()> {
+pub fn parse_range(text: &str, size: u64) -> Result<Option<Range<u64>>, Unsatisfiable> {
 	match s3s::dto::Range::parse(text) {
-		Ok(range) => range.check(size).map(Some).map_err(drop),
+		Ok(range) => range.check(size).map(Some).map_err(|_| Unsatisfiable),
 		Err(_) => Ok(None),
 	}
 }
@@ -472,8 +476,8 @@ mod tests {
 		assert_eq!(parse_range("bytes=0-9", 5), Ok(Some(0..5)));
 		assert_eq!(parse_range("bytes=-2", 5), Ok(Some(3..5)));
 		assert_eq!(parse_range("bytes=4-", 5), Ok(Some(4..5)));
-		assert_eq!(parse_range("bytes=5-", 5), Err(()));
-		assert_eq!(parse_range("bytes=-0", 5), Err(()));
+		assert_eq!(parse_range("bytes=5-", 5), Err(Unsatisfiable));
+		assert_eq!(parse_range("bytes=-0", 5), Err(Unsatisfiable));
 		for text in ["", "bytes", "bytes=9-1", "bytes=0-1,3-4", "lines=0-1", "bytes=a-b"] {
 			assert_eq!(parse_range(text, 5), Ok(None), "{text}");
 		}

@@ -21,9 +21,9 @@
 //! let cipher = Cipher::derive(&user, &user.digest_of(bytes), bytes.len() as u64)?;
 //! let mut sealed = vec![0; cipher.layout().sealed_len() as usize];
 //! cipher.seal_at(0, &mut sealed, |offset, to| {
-//! 	let start = offset as usize;
-//! 	to.copy_from_slice(&bytes[start..start + to.len()]);
-//! 	Ok::<_, std::io::Error>(())
+//!     let start = offset as usize;
+//!     to.copy_from_slice(&bytes[start..start + to.len()]);
+//!     Ok::<_, std::io::Error>(())
 //! })?;
 //!
 //! let cipher = Arc::new(Cipher::open(&sealed, sealed.len() as u64, &[user])?);

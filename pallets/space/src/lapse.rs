@@ -54,8 +54,7 @@ impl<T: Config> Pallet<T> {
 		AgendaOf::<T>::serve(now, meter, per_tick, Self::task_weight(), |owner, meter| {
 			meter.consume(Self::look_weight());
 			// What was put down for an earlier space of this owner is over.
-			let space = Spaces::<T>::get(&owner).filter(|space| space.look <= now);
-			let Some(mut space) = space else { return None };
+			let mut space = Spaces::<T>::get(&owner).filter(|space| space.look <= now)?;
 			let grace = Parameters::<T>::get().grace;
 			match space.phase(now, grace) {
 				Phase::Open => {

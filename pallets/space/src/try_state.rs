@@ -36,7 +36,7 @@ impl<T: Config> Pallet<T> {
 	fn check_paid(space: &SpaceV0) -> Check {
 		let now = T::Clock::now();
 		ensure!(space.at <= now, "a space of the future");
-		ensure!(space.until % T::Era::get() == 0, "a space ends within an era");
+		ensure!(space.until.is_multiple_of(T::Era::get()), "a space ends within an era");
 		let needed = space.needed(now).ok_or("a space that is too expensive")?;
 		ensure!(space.left_at(now) >= needed, "what is left does not suffice");
 		Ok(())

@@ -239,6 +239,9 @@ pub fn sign(
 	key.sign(&signed_bytes(&hash, MinerId(miner), kind, items))
 }
 
+/// A state with its counts of references, as it is kept for another one.
+pub type RawSnapshot = Vec<(Vec<u8>, (Vec<u8>, i32))>;
+
 /// The last block.
 pub fn anchor() -> u32 {
 	System::block_number() - 1

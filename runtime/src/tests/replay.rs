@@ -200,7 +200,7 @@ fn no_duty_is_done_again_when_the_key_comes_back() {
 struct Branches {
 	due: Due,
 	chain: Chain,
-	raw: Vec<(Vec<u8>, (Vec<u8>, i32))>,
+	raw: RawSnapshot,
 	root: Hash,
 	/// Duties whose anchor is common to both.
 	common: Vec<Vec<u8>>,

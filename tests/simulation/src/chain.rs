@@ -246,7 +246,8 @@ impl Chain {
 
 	/// What must hold of the state, in each pallet and across them.
 	pub fn check(&self) -> Result<()> {
-		let checks: [(&str, fn() -> Result<(), DispatchError>); 6] = [
+		type Check = fn() -> Result<(), DispatchError>;
+		let checks: [(&str, Check); 6] = [
 			("clock", Clock::do_try_state),
 			("miners", planaria_runtime::Miners::do_try_state),
 			("files", Files::do_try_state),

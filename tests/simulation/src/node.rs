@@ -311,7 +311,7 @@ impl Node {
 			sibling.served = true;
 			&sibling.stored
 		});
-		let mut stored = self.store.get(&fragment).or(made.as_deref())?.clone();
+		let mut stored = self.store.get(&fragment).or(made)?.clone();
 		match self.lie {
 			None => (),
 			Some(Lie::Bytes) => stored.bytes[7] ^= 0x20,

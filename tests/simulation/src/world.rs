@@ -578,7 +578,8 @@ impl World {
 			let suspect = match (stored.peek(), assigned.peek()) {
 				(None, None) => break,
 				(Some(a), Some(b)) if a == b => {
-					(stored.next(), assigned.next());
+					stored.next();
+					assigned.next();
 					continue;
 				},
 				(Some(a), Some(b)) if a < b => stored.next(),

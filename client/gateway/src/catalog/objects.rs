@@ -12,9 +12,9 @@ use redb::ReadableTable;
 pub type Freed = Vec<super::Piece>;
 
 /// The first object of a bucket, if there is one.
-fn any<'t>(
+fn any(
 	table: &impl ReadableTable<(&'static str, &'static str), &'static [u8]>,
-	bucket: &'t str,
+	bucket: &str,
 ) -> Result<bool, Error> {
 	let Some(first) = table.range((bucket, "")..).map_err(database)?.next() else {
 		return Ok(false);

@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 
 #[path = "../../../../fuzz/src/gateway.rs"]
-mod fuzz;
+mod inputs;
 
 /// Beginnings and pieces of what is parsed, so that more than its first byte is.
 const PIECES: [&str; 24] = [
@@ -41,8 +41,8 @@ proptest! {
 
 	#[test]
 	fn whatever_is_parsed_is_sound_or_refused(data in prop::collection::vec(any::<u8>(), 0..300)) {
-		fuzz::text(&data);
-		fuzz::stream(&data);
+		inputs::text(&data);
+		inputs::stream(&data);
 	}
 
 	#[test]
@@ -51,7 +51,7 @@ proptest! {
 		more in any::<u8>(),
 	) {
 		let text = pieces.concat();
-		fuzz::text(&[&[more], text.as_bytes()].concat());
+		inputs::text(&[&[more], text.as_bytes()].concat());
 	}
 
 	/// What other gateways send is verified, whatever is changed in it.
@@ -60,6 +60,6 @@ proptest! {
 		head in prop::array::uniform4(any::<u8>()),
 		changes in prop::collection::vec(any::<u8>(), 0..12),
 	) {
-		fuzz::stream(&[&head[..], &changes[..]].concat());
+		inputs::stream(&[&head[..], &changes[..]].concat());
 	}
 }

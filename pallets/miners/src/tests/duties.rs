@@ -249,10 +249,11 @@ fn a_duty_weighs_less_where_nobody_returns() {
 		make_absent(id);
 		let enter = || Miners::enter(by(stash(1)), DutyKind::Confirm, id, 0);
 		assert_eq!(enter(), Ok(Miners::enter_weight()));
-		let again = enter().unwrap();
+		let again = enter().expect("it enters");
 		assert!(again.all_lt(Miners::enter_weight()));
 		assert_eq!(Miners::alive_weight(Miners::enter_weight()), <()>::alive());
-		let post = Miners::alive(by(stash(1)), id, 0, None).unwrap().actual_weight;
+		let post = Miners::alive(by(stash(1)), id, 0, None);
+		let post = post.expect("it is alive").actual_weight;
 		assert_eq!(post, Some(Miners::alive_weight(again)));
 	});
 }

@@ -106,8 +106,8 @@ proptest! {
 			}
 			// Everything lapses in the end.
 			assert_ok!(take(Step::Pass { ticks: 2_000, tenths: 0 }));
-			for who in 0..PARTIES.len() {
-				while Spaces::<Test>::contains_key(PARTIES[who]) {
+			for (who, party) in PARTIES.iter().enumerate() {
+				while Spaces::<Test>::contains_key(party) {
 					assert_ok!(take(Step::Tidy { who }));
 				}
 			}

@@ -554,7 +554,7 @@ impl World {
 				self.call(owner, space::Call::buy { bytes: SPACE, ticks })
 			},
 			Op::Grow(pick) => {
-				let owner = pick.of(&owners(|space| is_open(space)))?;
+				let owner = pick.of(&owners(is_open))?;
 				let bytes = 1 + u64::from(pick.next().below(1 << 16));
 				self.call(owner, space::Call::grow { bytes })
 			},
