@@ -140,13 +140,9 @@ impl Gateway {
 			warn!(content, %error, "cannot be read, and is not put into a pack");
 		}
 		let noted = self.catalog.write(move |writer| {
-			for (number, error) in unread {
-				let Some(mut content) = writer.content(number)? else { continue };
-				content.failures = content.failures.saturating_add(1);
-				content.failure = Some(format!("the gateway's disk failed: {error}"));
-				writer.set_content(number, &content)?;
-			}
-			Ok(())
+			unread.into_iter().try_for_each(|(number, error)| {
+				writer.note_failure(number, format!("the gateway's disk failed: {error}"))
+			})
 		});
 		noted.await
 	}

@@ -229,7 +229,9 @@ impl Gateway {
 				None => self.place(&content, source, &tracker).await?,
 			};
 			let stored = Stored { file: file.0, id: id.0 };
-			self.catalog.write(move |writer| writer.enter_file(number, stored)).await?;
+			if !self.catalog.write(move |writer| writer.enter_file(number, stored)).await? {
+				return Err(NetworkError::Gone.into());
+			}
 			self.until_final(file, id).await?;
 			tracker.confirmed();
 			self.read_back(&content, file, id, plain, &tracker).await
@@ -265,13 +267,7 @@ impl Gateway {
 	/// Keeps why a content is not stored, and returns that.
 	async fn note_failure(&self, number: u64, error: Error) -> Result<(), Error> {
 		let failure = error.to_string();
-		let noted = self.catalog.write(move |writer| {
-			let Some(mut content) = writer.content(number)? else { return Ok(()) };
-			content.failures += 1;
-			content.failure = Some(failure);
-			writer.set_content(number, &content)
-		});
-		noted.await?;
+		self.catalog.write(move |writer| writer.note_failure(number, failure)).await?;
 		Err(error)
 	}
 

@@ -271,10 +271,8 @@ impl Tracker {
 				if writer.content(content)?.is_none() {
 					return Ok(());
 				}
-				// Whoever stores it finds out that the file is being deleted.
-				if let Some(stored) = stored
-					&& !writer.is_doomed(stored.file)?
-				{
+				// If the file is being deleted, whoever stores it finds out.
+				if let Some(stored) = stored {
 					writer.enter_file(content, stored)?;
 				}
 				for (segment, states) in &changed {

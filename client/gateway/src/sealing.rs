@@ -66,10 +66,13 @@ impl Sealing {
 		});
 		for owner in owners.await? {
 			let (name, key) = (name(&owner), self.key(owner).await?.to_text());
-			if backend.put(&name, key.as_bytes(), true).await? {
-				continue;
-			}
-			if backend.get(&name).await?.is_none_or(|there| there != key.as_bytes()) {
+			let there = match backend.get(&name).await? {
+				None if backend.put(&name, key.as_bytes(), true).await? => continue,
+				// Another gateway was faster.
+				None => backend.get(&name).await?,
+				there => there,
+			};
+			if there.is_none_or(|there| there != key.as_bytes()) {
 				return Err(failed(format!(
 					"{} and {name} in the object store are different keys: what is encrypted with the \
 					 one cannot be read with the other, so gateways that both have objects of this \

@@ -8,7 +8,6 @@ use super::{
 	JOBS, Job, Kind, Life, PARTS, Part, Piece, Reader, Stored, UNDELETED, Undeleted, Writer,
 	database, decode, encode, get, objects::Freed,
 };
-use crate::network::NetworkError;
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::{BTreeMap, HashSet};
 
@@ -152,6 +151,14 @@ impl Writer {
 		Ok(())
 	}
 
+	/// Keeps why a content is not stored.
+	pub fn note_failure(&self, number: u64, failure: String) -> Result<(), Error> {
+		let Some(mut content) = self.content(number)? else { return Ok(()) };
+		content.failures = content.failures.saturating_add(1);
+		content.failure = Some(failure);
+		self.set_content(number, &content)
+	}
+
 	/// Adds a content, used once, and the job of storing it unless it waits for a pack.
 	pub fn add_content(&self, content: &Content) -> Result<u64, Error> {
 		let number = self.count("contents")?;
@@ -210,14 +217,15 @@ impl Writer {
 		Ok(freed)
 	}
 
-	/// Notes which file on chain a content is. One that is being deleted there is none.
-	pub fn enter_file(&self, number: u64, stored: Stored) -> Result<(), Error> {
-		let Some(mut content) = self.content(number)? else { return Ok(()) };
+	/// Notes which file on chain a content is, unless that is being deleted there; returns whether it
+	/// is not.
+	pub fn enter_file(&self, number: u64, stored: Stored) -> Result<bool, Error> {
+		let Some(mut content) = self.content(number)? else { return Ok(true) };
 		if content.stored.as_ref() == Some(&stored) {
-			return Ok(());
+			return Ok(true);
 		}
 		if self.is_doomed(stored.file)? {
-			return Err(NetworkError::Gone.into());
+			return Ok(false);
 		}
 		let mut files = self.0.open_table(FILES).map_err(database)?;
 		let uses = files.get(stored.file).map_err(database)?.map_or(0, |uses| uses.value());
@@ -231,7 +239,8 @@ impl Writer {
 		let mut ids = self.0.open_table(IDS).map_err(database)?;
 		ids.insert((stored.id, number), ()).map_err(database)?;
 		drop(ids);
-		self.set_content(number, &content)
+		self.set_content(number, &content)?;
+		Ok(true)
 	}
 
 	/// One content fewer is this file; without any the file is to be deleted.
