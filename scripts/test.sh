@@ -34,20 +34,46 @@ run_network() {
 	local test=(cargo test --release --locked "${NATIVE[@]/#/-p}" --features planaria-tests/network)
 	local failed=0 list lists=()
 	"${test[@]}" --no-run
+	LOGS=$(mktemp -d)
 	for list in "${NETWORKS[@]}"; do
 		run_networks $list &
 		lists+=($!)
 	done
 	for list in "${lists[@]}"; do wait "$list" || failed=1; done
+	# Last, where it is found: what failed, though it may have passed when it was run again.
+	for list in "$LOGS"/*.failed; do
+		[ ! -e "$list" ] || cat "$list" >&2
+	done
+	rm -r "$LOGS"
 	return "$failed"
 }
 
-# $@: the tests of networks to run one after the other; whose a line is stands before it.
+# $@: the tests of networks to run one after the other.
 run_networks() {
-	for name in "$@"; do
-		"${test[@]}" --test "$name" -- --test-threads 1 --nocapture 2>&1 | sed -u "s/^/$name: /" ||
-			return 1
-	done
+	local name failed=0
+	for name in "$@"; do run_one "$name" || failed=1; done
+	return "$failed"
+}
+
+# Runs a test of networks; whose a line is stands before it. On a machine that stands still for
+# seconds at a time a deadline may pass that should not: what failed is run once more, alone.
+# $1: its name.
+run_one() {
+	local log="$LOGS/$1" again
+	if run_cases "$1" "$log"; then return; fi
+	mapfile -t again < <(sed -n "/^$1: failures:$/,\$ s/^$1:     \([a-z_0-9]*\)$/\1/p" "$log")
+	{
+		say "== $1: failed at first: ${again[*]:-to run at all}"
+		grep -E -A 8 "^$1: (.*panicked at|.*Error: )" "$log" || tail -n 20 "$log"
+	} >"$log.failed" 2>&1
+	[ "${#again[@]}" -gt 0 ] || return 1
+	run_cases "$1" "$log" --exact "${again[@]}"
+}
+
+# $1: the test's name, $2: where its output goes as well; the rest: arguments.
+run_cases() {
+	"${test[@]}" --test "$1" -- --test-threads 1 --nocapture "${@:3}" 2>&1 |
+		sed -u "s/^/$1: /" | tee "$2"
 }
 
 case "${1:-}" in

@@ -31,8 +31,13 @@ fn fragment(network: &Network, file: &str, segment: usize, index: u8) -> Result<
 	Ok(FragmentId { segment: segments.get(segment).context("it is stored")?.id, index })
 }
 
-/// The order for a fragment, asked of a miner's node: the validator may be frozen.
-fn order_of(network: &Network, at: u32, fragment: FragmentId) -> Result<Option<OrderStatus>> {
+/// The order for a fragment, as a node sees it: the validator may be frozen, and a miner that was
+/// killed may have lost its last blocks.
+fn order_of(
+	network: &Network,
+	at: impl Into<Node>,
+	fragment: FragmentId,
+) -> Result<Option<OrderStatus>> {
 	let orders = network.ask_at(at, async |view| view.orders().await)?;
 	Ok(orders.into_iter().find(|order| order.fragment == fragment))
 }
@@ -144,7 +149,7 @@ fn kill_the_restorer(
 		ensure!(!others.contains(&by), "a holder claimed another fragment of the segment");
 		let hit = point(by, fragment)?;
 		network.start(by)?;
-		until("the order is done", || Ok(order_of(network, by, fragment)?.is_none()))?;
+		until("the order is done", || Ok(order_of(network, VALIDATOR, fragment)?.is_none()))?;
 		network.until_whole(file)?;
 		let now = restored(network, since, fragment)?;
 		ensure!(now.len() == 1, "restored by {now:?}");
@@ -163,12 +168,6 @@ fn a_restorer_killed_at_any_point_goes_on_and_reads_nothing_twice() -> Result<()
 		const LEN: u64 = 8 << 20;
 		let bytes = content(2, 16 * MIB);
 		let file = network.put_on(&bytes, "lean", &[0, 1, 2])?;
-		// Nothing if it is done.
-		let is_ready = |at: u32, fragment| {
-			let order = order_of(network, at, fragment)?;
-			let ready = |order: OrderStatus| matches!(order.standing, OrderStanding::Ready { .. });
-			Ok::<_, anyhow::Error>(order.map(ready))
-		};
 		let is_durable = |by: u32| {
 			let status = network.status(by)?;
 			let restores = status["engine"]["restores"].as_array().cloned().unwrap_or_default();
@@ -188,7 +187,9 @@ fn a_restorer_killed_at_any_point_goes_on_and_reads_nothing_twice() -> Result<()
 		eprintln!("  when it is durable, before it is ready");
 		let read = kill_the_restorer(network, &file, 1, |by, fragment| {
 			network.pause(VALIDATOR)?;
-			let early = is_ready(by, fragment)? == Some(false);
+			// Its own node must have seen the claim before the chain stands still.
+			let order = order_of(network, by, fragment)?.map(|order| order.standing);
+			let early = matches!(order, Some(OrderStanding::Claimed { .. }));
 			if early {
 				until("the fragment is durable", || is_durable(by))?;
 			}
@@ -200,10 +201,12 @@ fn a_restorer_killed_at_any_point_goes_on_and_reads_nothing_twice() -> Result<()
 
 		eprintln!("  when it is ready, before it has reported");
 		let read = kill_the_restorer(network, &file, 2, |by, fragment| {
-			let ready = until_some("the fragment is ready", || {
-				Ok(match is_ready(sources[0], fragment)? {
-					Some(false) => None,
-					ready => Some(ready.is_some()),
+			let ready = until_some("the fragment is ready, or done", || {
+				let order = order_of(network, VALIDATOR, fragment)?.map(|order| order.standing);
+				Ok(match order {
+					Some(OrderStanding::Ready { .. }) => Some(true),
+					Some(_) => None,
+					None => Some(false),
 				})
 			})?;
 			network.kill(by)?;
