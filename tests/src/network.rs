@@ -308,9 +308,10 @@ pub(crate) const fn id(miner: u32) -> MinerId {
 	MinerId(miner)
 }
 
-/// The repository.
+/// The repository: where cargo runs this program, which it may have built elsewhere.
 pub fn root() -> PathBuf {
-	Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+	let package = std::env::var_os("CARGO_MANIFEST_DIR");
+	PathBuf::from(package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())).join("..")
 }
 
 /// A program that `scripts/build.sh` built.

@@ -25,6 +25,14 @@ static NETWORK: Shared = Shared::new(23400, 7);
 /// The validator: frozen, it keeps the chain where it is.
 const VALIDATOR: Node = Node::Validator(0);
 
+/// Runs a test with claims that last longer than a slow machine takes to start a node again.
+fn with_network(test: impl FnOnce(&Network) -> Result<()>) -> Result<()> {
+	NETWORK.with(|network| {
+		network.set_params("Restore", &[("claim_period", 120)])?;
+		test(network)
+	})
+}
+
 /// A fragment of a file.
 fn fragment(network: &Network, file: &str, segment: usize, index: u8) -> Result<FragmentId> {
 	let segments = network.segments(file)?;
@@ -96,7 +104,7 @@ fn paths(network: &Network, miner: u32, file: &str) -> Result<Vec<PathBuf>> {
 
 #[test]
 fn a_killed_miner_whose_store_is_gone_is_marked_absent_and_what_it_held_regrows() -> Result<()> {
-	NETWORK.with(|network| {
+	with_network(|network| {
 		let bytes = content(1, 40 * MIB);
 		let file = network.put_on(&bytes, "lean", &[0, 1, 2, 3, 4, 5])?;
 		let held = |miner: u32| network.fragments_on_chain(miner);
@@ -164,7 +172,7 @@ fn kill_the_restorer(
 
 #[test]
 fn a_restorer_killed_at_any_point_goes_on_and_reads_nothing_twice() -> Result<()> {
-	NETWORK.with(|network| {
+	with_network(|network| {
 		const LEN: u64 = 8 << 20;
 		let bytes = content(2, 16 * MIB);
 		let file = network.put_on(&bytes, "lean", &[0, 1, 2])?;
@@ -175,7 +183,6 @@ fn a_restorer_killed_at_any_point_goes_on_and_reads_nothing_twice() -> Result<()
 		};
 
 		eprintln!("  before it has fetched");
-		let sources: Vec<u32> = network.holders(&file, 0)?.into_iter().flatten().collect();
 		let read = kill_the_restorer(network, &file, 0, |by, _| {
 			// Nothing is read meanwhile, however fast it is.
 			network.kill(by)?;
@@ -219,7 +226,7 @@ fn a_restorer_killed_at_any_point_goes_on_and_reads_nothing_twice() -> Result<()
 
 #[test]
 fn a_source_with_damaged_fragments_is_passed_over_and_heals() -> Result<()> {
-	NETWORK.with(|network| {
+	with_network(|network| {
 		let bytes = content(3, 16 * MIB);
 		// Miner 1 is the only one whose store is damaged; 2+2 can spare two of four.
 		let file = network.put_on(&bytes, "2+2", &[0, 1, 2, 3])?;
@@ -257,7 +264,7 @@ fn a_source_with_damaged_fragments_is_passed_over_and_heals() -> Result<()> {
 
 #[test]
 fn a_liar_is_caught_and_counted_and_the_others_are_asked() -> Result<()> {
-	NETWORK.with(|network| {
+	with_network(|network| {
 		let bytes = content(4, 16 * MIB);
 		let file = network.put_on(&bytes, "2+2", &[0, 1, 2, 3])?;
 		let holders = network.holders(&file, 0)?;
@@ -294,7 +301,7 @@ fn a_liar_is_caught_and_counted_and_the_others_are_asked() -> Result<()> {
 
 #[test]
 fn of_two_who_claim_at_once_one_wins_and_nobody_is_punished() -> Result<()> {
-	NETWORK.with(|network| {
+	with_network(|network| {
 		let bytes = content(5, MIB);
 		let since = network.height()?;
 		let mut before = Vec::new();
@@ -332,7 +339,7 @@ fn of_two_who_claim_at_once_one_wins_and_nobody_is_punished() -> Result<()> {
 
 #[test]
 fn a_claim_that_expires_costs_and_is_claimed_by_another() -> Result<()> {
-	NETWORK.with(|network| {
+	with_network(|network| {
 		let bytes = content(6, 4 * MIB);
 		let file = network.put_on(&bytes, "lean", &[0, 1, 2])?;
 		let wanted = fragment(network, &file, 0, 0)?;
@@ -373,7 +380,7 @@ fn number(value: &Value) -> Option<u64> {
 
 #[test]
 fn what_a_leaving_miner_takes_along_half_way_is_rebuilt_and_it_disconnects() -> Result<()> {
-	NETWORK.with(|network| {
+	with_network(|network| {
 		const LEAVER: u32 = 6;
 		let bytes = content(7, 96 * MIB);
 		let file = network.put_on(&bytes, "lean", &[4, 5, LEAVER])?;
@@ -418,7 +425,7 @@ fn what_a_leaving_miner_takes_along_half_way_is_rebuilt_and_it_disconnects() -> 
 
 #[test]
 fn no_duty_call_is_accepted_twice() -> Result<()> {
-	NETWORK.with(|network| {
+	with_network(|network| {
 		// So that there is one of each kind, whatever ran before.
 		let bytes = content(8, MIB);
 		let file = network.put_on(&bytes, "lean", &[0, 1, 2])?;
