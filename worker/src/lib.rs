@@ -136,7 +136,7 @@ pub trait ChainView {
 	/// A fragment.
 	fn fragment(&self, id: FragmentId) -> Option<FragmentView>;
 	/// Whether this miner may claim the fragment's order, or open one for it, as far as the order,
-	/// the segment, its holder and the brake go.
+	/// the segment, its holder, the brake and what became of this miner's last claim there go.
 	fn is_takeable(&self, id: FragmentId) -> bool;
 	/// How many more fragments of the fragment's segment may go missing.
 	fn spare(&self, id: FragmentId) -> i16;
@@ -169,7 +169,7 @@ pub enum Submit {
 	Open(Vec<FragmentId>),
 	/// Signed: claim unclaimed orders.
 	Claim(Vec<FragmentId>),
-	/// Signed: give claims back.
+	/// Signed: give claims back. Others come first for a while.
 	GiveBack(Vec<FragmentId>),
 	/// Signed: decline what cannot be restored to what its file's id commits to.
 	Decline(Vec<FragmentId>),
@@ -372,7 +372,7 @@ impl<C: ChainView> Run<'_, C> {
 		if batches.len() >= MAX_BATCHES {
 			return;
 		}
-		// The seed of the batch that they are part of is forgotten: it has to go first.
+		// The seed of the batch that they are part of is forgotten: it has to go first, for a fee.
 		let stuck = batches.is_empty() && claims.iter().any(|claim| claim.ready);
 		if stuck {
 			if self.memory.may_ready(self.height) {

@@ -98,8 +98,10 @@ impl<T: Config> Pallet<T> {
 		if let Some(earlier) = Self::displaced(miner, at, fragments.is_empty())
 			&& let Some(batch) = Batches::<T>::take(miner, earlier)
 		{
-			// Where the miner could see what it would have to prove, another seed has its price.
-			if Self::asked(earlier, &batch).is_some_and(|asked| !asked.is_empty()) {
+			// Where the miner could see what it would have to prove, another seed has its price. One
+			// that is forgotten was known before.
+			let asked = Self::asked(earlier, &batch).map(|asked| !asked.is_empty());
+			if asked.unwrap_or_else(|| Self::is_too_old(earlier)) {
 				T::DutyGate::charge_wrong(miner);
 			}
 			Self::deposit_event(Event::BatchDropped { miner, at: earlier });
@@ -185,6 +187,7 @@ impl<T: Config> Pallet<T> {
 		}
 		let Some(seed) = T::Clock::beacon_at(Batch::seed_block(at)) else {
 			if Self::is_too_old(at) {
+				T::DutyGate::charge_wrong(miner);
 				Batches::<T>::remove(miner, at);
 				Self::report_failed(miner, Error::<T>::BatchTooOld);
 			} else {

@@ -545,7 +545,8 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// Each fragment is claimed by a miner of its own.
+	/// Each fragment is claimed by a miner of its own, and moves away from another one, which has its
+	/// bounty back: whoever did not have the fragment forfeits it, which is cheaper.
 	#[benchmark]
 	fn on_segment_removed(f: Linear<2, 64>) -> Result<(), BenchmarkError> {
 		let (_, fragments) = absent::<T>(1);
@@ -556,7 +557,7 @@ mod benchmarks {
 			Pallet::<T>::claim_all(miner, &[FragmentId { segment, index }])?;
 		}
 		let mut info = T::Fragments::get(segment).ok_or("stored")?;
-		Verdicts::<T>::insert(segment, Verdict::Lost { since: NOW });
+		Verdicts::<T>::insert(segment, Verdict::Suspected { deadline: NOW });
 
 		#[block]
 		{

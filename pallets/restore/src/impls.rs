@@ -116,9 +116,8 @@ impl<T: Config> Pallet<T> {
 		let claimed = deadline.is_some_and(|deadline| T::Clock::now() <= deadline);
 		ensure!(!claimed, Error::<T>::AlreadyClaimed);
 		ensure!(!Self::is_void(fragment, order, info), Error::<T>::OrderVoid);
-		Self::may_restore(miner, fragment, info)?;
 		ensure!(!order.declined.contains(&miner), Error::<T>::Declined);
-		Ok(())
+		Self::may_restore(miner, fragment, info)
 	}
 
 	/// Whether the miner may restore the fragment, by what it holds, claims, and failed at.
@@ -299,56 +298,55 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn give_back_all(miner: MinerId, fragments: &[FragmentId]) -> DispatchResult {
-		let ready = Self::ready_of(miner);
-		Self::for_each(miner, fragments, |fragment| Self::do_give_back(miner, fragment, &ready))
+		Self::let_go_all(miner, fragments, |fragment, _| {
+			Self::deposit_event(Event::GivenBack { fragment, by: miner });
+		})
 	}
 
 	pub(crate) fn decline_all(miner: MinerId, fragments: &[FragmentId]) -> DispatchResult {
+		Self::let_go_all(miner, fragments, |fragment, order| {
+			Self::deposit_event(Event::OrderDeclined { fragment, by: miner });
+			// Who has declined it could not claim it. Of a disputed one no more are recorded.
+			if order.declined.try_push(miner).is_ok() && order.is_disputed() {
+				Self::deposit_event(Event::OrderDisputed { fragment });
+			}
+		})
+	}
+
+	/// Ends claims of the miner before their deadlines, and notes on each order why.
+	///
+	/// Others come first then: else one miner could keep them away for ever, for the price of the
+	/// calls. Where the file is gone there is nothing to come first at.
+	fn let_go_all(
+		miner: MinerId,
+		fragments: &[FragmentId],
+		note: impl Fn(FragmentId, &mut Order),
+	) -> DispatchResult {
+		let (now, params) = (T::Clock::now(), Parameters::<T>::get());
 		let ready = Self::ready_of(miner);
-		Self::for_each(miner, fragments, |fragment| Self::do_decline(miner, fragment, &ready))
-	}
-
-	fn do_give_back(
-		miner: MinerId,
-		fragment: FragmentId,
-		ready: &BTreeSet<FragmentId>,
-	) -> DispatchResult {
-		let order = Self::let_go(miner, fragment, ready)?;
-		Orders::<T>::insert(fragment, order);
-		Self::deposit_event(Event::GivenBack { fragment, by: miner });
+		let mut banned = Vec::new();
+		Self::for_each(miner, fragments, |fragment| {
+			let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
+			let (by, deadline) = order.state.claim().ok_or(Error::<T>::NotClaimer)?;
+			ensure!(by == miner, Error::<T>::NotClaimer);
+			let left = deadline.checked_sub(now).ok_or(Error::<T>::DeadlinePassed)?;
+			ensure!(!ready.contains(&fragment), Error::<T>::InBatch);
+			let segment = fragment.segment;
+			let info = T::Fragments::get(segment).ok_or(Error::<T>::FragmentNotFound)?;
+			Self::end_claim(fragment, miner, info.fragment_len());
+			order.state = OrderState::Unclaimed;
+			note(fragment, &mut order);
+			Orders::<T>::insert(fragment, order);
+			if info.state.is_alive() {
+				Bans::<T>::insert(miner, segment, now.saturating_add(params.ban(left)));
+				banned.push(Task::BanEnds(miner, segment));
+			}
+			Ok(())
+		})?;
+		// All at once, when the longest ban would be over.
+		let longest = now.saturating_add(params.ban_period);
+		AgendaOf::<T>::schedule_all(longest.saturating_add(1), banned);
 		Ok(())
-	}
-
-	fn do_decline(
-		miner: MinerId,
-		fragment: FragmentId,
-		ready: &BTreeSet<FragmentId>,
-	) -> DispatchResult {
-		let mut order = Self::let_go(miner, fragment, ready)?;
-		Self::deposit_event(Event::OrderDeclined { fragment, by: miner });
-		// Who has declined it could not claim it. Of a disputed one no more are recorded.
-		if order.declined.try_push(miner).is_ok() && order.is_disputed() {
-			Self::deposit_event(Event::OrderDisputed { fragment });
-		}
-		Orders::<T>::insert(fragment, order);
-		Ok(())
-	}
-
-	/// Ends the miner's claim before its deadline. The caller stores the order.
-	fn let_go(
-		miner: MinerId,
-		fragment: FragmentId,
-		ready: &BTreeSet<FragmentId>,
-	) -> Result<Order, DispatchError> {
-		let mut order = Orders::<T>::get(fragment).ok_or(Error::<T>::OrderNotFound)?;
-		let (by, deadline) = order.state.claim().ok_or(Error::<T>::NotClaimer)?;
-		ensure!(by == miner, Error::<T>::NotClaimer);
-		ensure!(T::Clock::now() <= deadline, Error::<T>::DeadlinePassed);
-		ensure!(!ready.contains(&fragment), Error::<T>::InBatch);
-		let info = T::Fragments::get(fragment.segment).ok_or(Error::<T>::FragmentNotFound)?;
-		Self::end_claim(fragment, by, info.fragment_len());
-		order.state = OrderState::Unclaimed;
-		Ok(order)
 	}
 
 	pub(crate) fn do_cancel(
@@ -399,15 +397,17 @@ impl<T: Config> Pallet<T> {
 	/// Ends the order's expired claim. The caller stores the order.
 	///
 	/// Where the file is gone or the order disputed, the claimer had perhaps no way to finish: it
-	/// does not pay.
+	/// does not pay. Others come first at a disputed order all the same.
 	fn expire(fragment: FragmentId, order: &mut Order, info: &SegmentInfo) {
 		let Some((by, _)) = order.state.claim() else { return };
 		let mut penalty = Default::default();
-		if info.state.is_alive() && !order.is_disputed() {
+		if info.state.is_alive() {
 			let params = Parameters::<T>::get();
 			let until = T::Clock::now().saturating_add(params.ban_period);
-			penalty = T::Collateral::pay(by, None, params.penalty(order.expiries));
-			order.expiries = order.expiries.saturating_add(1);
+			if !order.is_disputed() {
+				penalty = T::Collateral::pay(by, None, params.penalty(order.expiries));
+				order.expiries = order.expiries.saturating_add(1);
+			}
 			Bans::<T>::insert(by, fragment.segment, until);
 			Self::schedule(until, Task::BanEnds(by, fragment.segment));
 		}

@@ -15,9 +15,10 @@
 //! proofs, the chain checks them against the file's id, and Dave holds the fragment.
 //!
 //! Had Dave done nothing, his claim would have **expired**: the order is open to others, he pays
-//! a penalty, and may not claim in that segment for a day. Had he noticed that he cannot, he would
-//! have **given it back**, which costs nothing. Had Alice found the bytes again before anybody
-//! claimed the order, she would have **cancelled** it with a proof.
+//! a penalty, and is **banned** from that segment for a day. Had he noticed that he cannot, he would
+//! have **given it back**, which costs nothing; the longer he kept others away, the longer they come
+//! first. Had Alice found the bytes again before anybody claimed the order, she would have
+//! **cancelled** it with a proof.
 //!
 //! And had Dave restored it and found that it is not the fragment the file's id commits to, he would
 //! have **declined** the order: perhaps the file was wrong from the beginning. That costs nothing
@@ -43,6 +44,9 @@
 //! - A claim is never touched before its deadline has passed. From then on everybody sees an
 //!   unclaimed order, whether the agenda has come to it or not.
 //! - A miner that holds a fragment of a segment, or claims one, claims no other of that segment.
+//! - Whose claim came to nothing may not claim in that segment for a while: for `ban_period` where
+//!   the claim expired, and for as large a share of it as it had of the claim period where it gave
+//!   the claim back or declined the order. Nor does another order for the fragment change that.
 //! - Holders open orders for what they do not have, and claimers for what moves away from a restore
 //!   target. The chain opens one where a challenge failed ([`OpenOrder`]).
 //! - A fragment that only moves away from a miner that leaves is present. One that this miner said
@@ -57,8 +61,8 @@
 //! - A batch is fixed before its seed is known. Of `m` fragments the seed draws `min(m, 8)`; those
 //!   of thin segments are proven in addition. One wrong or missing proof fails the whole batch and
 //!   costs the fee for a wrong proof, once per fragment not proven. Dropping a batch whose seed is
-//!   known costs one such fee, so that nobody draws until the seed suits. A miner may have
-//!   [`MAX_BATCHES`] under way, because each takes several blocks.
+//!   known costs one such fee, as does letting the seed be forgotten, so that nobody draws until the
+//!   seed suits. A miner may have [`MAX_BATCHES`] under way, because each takes several blocks.
 //! - What a failed batch names stays claimed until its deadline.
 //! - A segment is judged once all of its fragments were confirmed: before that the order of its
 //!   file is still running.
@@ -71,6 +75,7 @@
 //! - *missing*: [`Missing`] says exactly of which orders the holder does not have the fragment.
 //! - *declines*: no miner has declined an order twice, or claims one that it declined.
 //! - *claims*: [`ClaimsOf`] lists exactly the claimed orders.
+//! - *bans*: nobody claims in a segment that it is banned from.
 //! - *batches*: a batch is that of a miner that has not departed and has at most [`MAX_BATCHES`],
 //!   which name no fragment twice; it needs at most [`MAX_PROOFS`] proofs, whatever its seed.
 //! - *verdicts*: a segment with a verdict exists and was confirmed as a whole.
@@ -224,7 +229,8 @@ pub mod pallet {
 	pub type Batches<T> = StorageDoubleMap<_, Identity, MinerId, Identity, u32, Batch, OptionQuery>;
 
 	/// Up to and including which tick a miner may not claim in a segment, because a claim of it
-	/// expired there.
+	/// there came to nothing. The agenda removes what is over.
+	// Not kept with the order: another one for the fragment would be open to the miner.
 	#[pallet::storage]
 	pub type Bans<T> =
 		StorageDoubleMap<_, Identity, MinerId, Identity, SegmentId, Tick, OptionQuery>;
@@ -451,7 +457,7 @@ pub mod pallet {
 		HoldsSibling,
 		/// The claimer claims a fragment of the segment already.
 		ClaimsSibling,
-		/// A claim of this miner in the segment expired less than a ban period ago.
+		/// A claim of this miner in the segment expired or was given back: others come first for now.
 		Banned,
 		/// The miner has not claimed the order.
 		NotClaimer,
@@ -474,7 +480,7 @@ pub mod pallet {
 		NoBatch,
 		/// The seed of the batch is the beacon of the second block after it.
 		SeedUnknown,
-		/// The beacon of the batch is forgotten: declare it ready again.
+		/// The beacon of the batch is forgotten, which costs a fee: declare it ready again.
 		BatchTooOld,
 		/// What the miner holds does not count as present.
 		NotServing,
@@ -536,7 +542,8 @@ pub mod pallet {
 		///
 		/// ## Parameters
 		/// - `fragments`: fragments with an unclaimed order that the claimer has not declined, of
-		///   segments of which it neither holds nor claims a fragment.
+		///   segments of which it neither holds nor claims a fragment and from which it is not
+		///   banned.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::claim(fragments.len() as u32))]
 		pub fn claim(
@@ -553,6 +560,9 @@ pub mod pallet {
 		/// The hot key or the stash of the claimer.
 		///
 		/// ## Details
+		/// The caller is banned from the segment, for the longer the longer it kept others away: for
+		/// a ban period after a whole claim period, and for a share of it after less.
+		///
 		/// Not after the deadline. Not what is part of the claimer's batch: else one could leave
 		/// out what the seed asks for. An item that fails leaves the others alone; if all fail,
 		/// the call does with the first error.
@@ -597,8 +607,8 @@ pub mod pallet {
 		/// block after this one is kept. A miner may have four batches that it has not reported: a
 		/// fifth takes the place of the oldest, one of the same block that of the other, and any
 		/// that of an oldest one whose beacon is forgotten. No items at all drop the oldest. A batch
-		/// that is dropped though its seed is known costs the fee for a wrong proof. Deadlines stay
-		/// what they are.
+		/// that is dropped though its seed is known, or forgotten by now, costs the fee for a wrong
+		/// proof. Deadlines stay what they are.
 		///
 		/// ## Parameters
 		/// - `anchor`: a block less than 64 blocks old, greater than that of the last such call.
@@ -642,8 +652,9 @@ pub mod pallet {
 		///
 		/// ## Details
 		/// All or nothing as to the proofs: where one is wrong or missing, the batch is dropped,
-		/// and each fragment not proven costs the fee for a wrong proof. Where all are right, a
-		/// fragment whose claim has expired or whose file is gone is left out.
+		/// and each fragment not proven costs the fee for a wrong proof. One whose beacon is
+		/// forgotten is dropped for one such fee. Where all are right, a fragment whose claim has
+		/// expired or whose file is gone is left out.
 		///
 		/// ## Parameters
 		/// - `anchor`: a block less than 64 blocks old, greater than that of the last such call.
@@ -743,17 +754,16 @@ pub mod pallet {
 
 		/// Gives claims back because what the others restore to is not the fragment that the file's
 		/// id commits to. It costs nothing but the fee, and the caller cannot claim these orders
-		/// again.
+		/// again. From their segments it is banned as by `give_back`.
 		///
 		/// ## Dispatch origin
 		/// The hot key or the stash of the claimer.
 		///
 		/// ## Details
 		/// Once [`MAX_DECLINES`] miners have declined an order it is disputed: claims of it expire
-		/// without a penalty and without a ban, and no more declines are recorded. As with
-		/// `give_back`, not after the deadline and not what is part of the claimer's batch. An
-		/// item that fails leaves the others alone; if all fail, the call does with the first
-		/// error.
+		/// without a penalty, and no more declines are recorded. As with `give_back`, not after the
+		/// deadline and not what is part of the claimer's batch. An item that fails leaves the
+		/// others alone; if all fail, the call does with the first error.
 		#[pallet::call_index(9)]
 		#[pallet::weight(T::WeightInfo::decline(fragments.len() as u32))]
 		pub fn decline(

@@ -16,6 +16,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_orders()?;
 		Self::check_missing()?;
 		Self::check_claims()?;
+		Self::check_bans()?;
 		Self::check_batches()?;
 		Self::check_verdicts()?;
 		Self::check_agenda()
@@ -75,6 +76,15 @@ impl<T: Config> Pallet<T> {
 			let Some((by, _)) = order.state.claim() else { continue };
 			let listed = ClaimsOf::<T>::get(by, fragment.segment);
 			ensure!(listed == Some(fragment.index), "claimed, but not listed");
+		}
+		Ok(())
+	}
+
+	/// Nobody claims in a segment that it is banned from.
+	fn check_bans() -> Result<(), TryRuntimeError> {
+		for (miner, segment, until) in Bans::<T>::iter() {
+			let claims = ClaimsOf::<T>::contains_key(miner, segment);
+			ensure!(!claims || T::Clock::now() > until, "claimed in spite of a ban");
 		}
 		Ok(())
 	}

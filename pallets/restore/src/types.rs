@@ -281,7 +281,8 @@ pub struct Params<Balance> {
 	pub claim_period: Tick,
 	/// What the first expired claim of an order costs its claimer; each further one twice as much.
 	pub claim_penalty: Balance,
-	/// How many ticks a miner whose claim expired may not claim in the same segment.
+	/// How many ticks a miner whose claim expired may not claim in the same segment. Who gives a
+	/// claim back or declines it: as large a share of them as it had of the claim period.
 	pub ban_period: Tick,
 	/// How many ticks after a segment was found lost money moves for it.
 	pub loss_settlement: Tick,
@@ -316,6 +317,15 @@ impl<Balance: AtLeast32BitUnsigned + Copy> Params<Balance> {
 	pub fn penalty(&self, expiries: u8) -> Balance {
 		(0..expiries.min(MAX_DOUBLINGS))
 			.fold(self.claim_penalty, |penalty, _| penalty.saturating_add(penalty))
+	}
+
+	/// How many ticks a miner that ends its claim when `left` of its ticks are left may not claim in
+	/// that segment. The tick it claimed in counts as well.
+	pub fn ban(&self, left: Tick) -> Tick {
+		let kept = self.claim_period.saturating_sub(left).saturating_add(1).min(self.claim_period);
+		let ticks = u64::from(kept).saturating_mul(self.ban_period.into());
+		let ban = ticks.div_ceil(self.claim_period.max(1).into());
+		Tick::try_from(ban).unwrap_or(self.ban_period)
 	}
 
 	/// The last tick of a countdown that begins now.

@@ -59,7 +59,10 @@ fn nobody_gets_two_fragments_of_a_segment() {
 		assert_ok!(Restore::claim(by(20), list([a, b])));
 		assert_eq!(state(b), Some(OrderState::Unclaimed));
 		assert_noop!(Restore::claim(by(20), list([b])), Error::<Test>::ClaimsSibling);
+		// Who had one is not the first to have the other.
 		assert_ok!(Restore::give_back(by(20), list([a])));
+		assert_noop!(Restore::claim(by(20), list([b])), Error::<Test>::Banned);
+		blocks(4);
 		assert_ok!(Restore::claim(by(20), list([b])));
 	});
 }
@@ -106,7 +109,9 @@ fn a_claim_is_given_back_without_a_penalty() {
 		assert_eq!(state(fragment), Some(OrderState::Unclaimed));
 		assert_eq!(miner(9), Miner::default());
 		assert_noop!(Restore::give_back(by(9), list([fragment])), Error::<Test>::NotClaimer);
-		// It may be claimed again, by the same miner too; the old deadline is of no concern.
+		// Others may claim it at once, and soon the same miner too; the old deadline is of no concern.
+		assert_eq!(may_take(8, fragment), Ok(()));
+		assert_noop!(Restore::claim(by(9), list([fragment])), Error::<Test>::Banned);
 		blocks(PERIOD / 2);
 		assert_ok!(Restore::claim(by(9), list([fragment])));
 		blocks(PERIOD / 2 + 1);

@@ -64,6 +64,9 @@ fn the_next_order_for_the_fragment_is_another_one() {
 		blocks(crate::SEED_DELAY);
 		report(8, proofs(8, &[&file]));
 		assert_ok!(Restore::open(by(8), list([fragment])));
+		// That it declined the other one does not count, that it had it does for a while.
+		assert_noop!(Restore::claim(by(9), list([fragment])), Error::<Test>::Banned);
+		blocks(2);
 		claim(9, fragment);
 	});
 }
@@ -127,12 +130,14 @@ fn after_three_declines_the_order_is_disputed() {
 		// It is not disputed twice, and no more are recorded.
 		decline(23, fragment);
 		assert!(!events().contains(&Event::OrderDisputed { fragment }));
+		assert_noop!(Restore::claim(by(23), list([fragment])), Error::<Test>::Banned);
+		blocks(4);
 		claim(23, fragment);
 	});
 }
 
 #[test]
-fn a_disputed_order_expires_without_a_penalty_and_without_a_ban() {
+fn a_disputed_order_expires_without_a_penalty_and_others_come_first() {
 	execute(|| {
 		let (_, fragment) = disputed();
 		claim(9, fragment);
@@ -140,8 +145,13 @@ fn a_disputed_order_expires_without_a_penalty_and_without_a_ban() {
 		blocks(PERIOD + 1);
 		assert_eq!(events(), [Event::ClaimExpired { fragment, by: MinerId(9), penalty: 0 }]);
 		assert_eq!(miner(9), Miner::default());
-		assert_eq!(Bans::<Test>::iter().count(), 0);
 		assert_eq!(Orders::<Test>::get(fragment).expect("open").expiries, 0);
+		// Else one miner could have it for ever, and for nothing.
+		let until = Ticks::get() + BAN;
+		assert_eq!(Bans::<Test>::get(MinerId(9), fragment.segment), Some(until));
+		assert_noop!(Restore::claim(by(9), list([fragment])), Error::<Test>::Banned);
+		claim(8, fragment);
+		blocks(BAN + 1);
 		claim(9, fragment);
 	});
 }

@@ -3,6 +3,7 @@
 
 //! Tests, by concern.
 
+mod bans;
 mod bounties;
 mod braked;
 mod cancel;

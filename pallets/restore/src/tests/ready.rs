@@ -218,7 +218,7 @@ fn several_batches_are_reported_in_any_order() {
 }
 
 #[test]
-fn a_batch_whose_seed_is_forgotten_is_replaced_for_nothing() {
+fn a_batch_whose_seed_is_forgotten_costs_a_fee_as_if_it_was_dropped_before() {
 	execute(|| {
 		let params = crate::Params { claim_period: 1000, ..crate::Parameters::<Test>::get() };
 		assert_ok!(Restore::set_params(RuntimeOrigin::root(), params));
@@ -229,8 +229,15 @@ fn a_batch_whose_seed_is_forgotten_is_replaced_for_nothing() {
 		blocks_without_agenda(1);
 		assert_eq!(Restore::batches_of(MinerId(20)), []);
 		ready(20, &fragments);
-		assert_eq!(miner(20).wrong, 0);
+		assert_eq!(miner(20).wrong, 1);
 		assert_eq!(Restore::batches_of(MinerId(20)).len(), 1);
+		// Its seed is not known yet: it is replaced for nothing.
+		ready(20, &fragments);
+		assert_eq!(miner(20).wrong, 1);
+		blocks_without_agenda(256 + crate::SEED_DELAY);
+		ready(20, &[]);
+		assert_eq!(miner(20).wrong, 2);
+		assert_eq!(Batches::<Test>::iter().count(), 0);
 	});
 }
 

@@ -4,7 +4,7 @@
 //! Anything anybody might do, in any order: the invariants hold after every step.
 
 use super::standard;
-use crate::{AgendaTasks, Bans, Batches, Event, Orders, mock::*};
+use crate::{AgendaTasks, Bans, Batch, Batches, Event, Orders, mock::*};
 use frame_support::BoundedVec;
 use pallet_planaria_support::{Clock, FileState, OpenOrder, Standing};
 use planaria_primitives::{CodingParams, FragmentId, FragmentProof, MinerId, sampling};
@@ -257,7 +257,7 @@ impl Machine {
 		assert!(right || done.is_err());
 	}
 
-	/// Right proofs cost nothing and wrong ones bring nothing.
+	/// Right proofs cost nothing and wrong ones bring nothing. What comes too late costs a fee.
 	fn report(&self, miner: u32, wrong: Option<&Index>) {
 		let asked = asked(miner);
 		let mut proofs = match &asked {
@@ -272,10 +272,13 @@ impl Machine {
 			},
 			None => false,
 		};
+		let seed_block = Batch::seed_block(oldest(miner).0);
+		let late = seed_block < System::block_number() && World::beacon_at(seed_block).is_none();
 		let before = self::miner(miner);
 		report(miner, proofs);
 		let after = self::miner(miner);
-		let charged = spoilt && before.standing.serves() | (before.standing == Standing::Absent);
+		let serves = before.standing.serves() || before.standing == Standing::Absent;
+		let charged = serves && (spoilt || late);
 		assert_eq!(after.wrong - before.wrong, u32::from(charged));
 		if spoilt || asked.is_none() {
 			assert_eq!((after.claims, after.fragments), (before.claims, before.fragments));

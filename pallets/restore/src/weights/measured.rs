@@ -69,25 +69,25 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	/// `n` is in `1..=64`.
 	fn give_back(n: u32) -> Weight {
 		// At least 228_105_000 ps.
-		Weight::from_parts(249_485_000, 16335)
-			.saturating_add(Weight::from_parts(70_658_802, 0).saturating_mul(n.into()))
+		Weight::from_parts(800_000_000, 156319)
+			.saturating_add(Weight::from_parts(110_000_000, 0).saturating_mul(n.into()))
 			.saturating_add(Weight::from_parts(0, 2766).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().reads(27))
 			.saturating_add(T::DbWeight::get().reads(3u64.saturating_mul(n.into())))
-			.saturating_add(T::DbWeight::get().writes(1))
-			.saturating_add(T::DbWeight::get().writes(2u64.saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes(2))
+			.saturating_add(T::DbWeight::get().writes(3u64.saturating_mul(n.into())))
 	}
 
 	/// `n` is in `1..=64`.
 	fn decline(n: u32) -> Weight {
 		// At least 221_974_000 ps.
-		Weight::from_parts(150_499_369, 16335)
-			.saturating_add(Weight::from_parts(77_594_201, 0).saturating_mul(n.into()))
+		Weight::from_parts(800_000_000, 156319)
+			.saturating_add(Weight::from_parts(120_000_000, 0).saturating_mul(n.into()))
 			.saturating_add(Weight::from_parts(0, 2766).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().reads(27))
 			.saturating_add(T::DbWeight::get().reads(3u64.saturating_mul(n.into())))
-			.saturating_add(T::DbWeight::get().writes(1))
-			.saturating_add(T::DbWeight::get().writes(2u64.saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes(2))
+			.saturating_add(T::DbWeight::get().writes(3u64.saturating_mul(n.into())))
 	}
 
 	fn cancel() -> Weight {
@@ -213,13 +213,13 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	/// `f` is in `2..=64`.
 	fn on_segment_removed(f: u32) -> Weight {
 		// At least 231_342_000 ps.
-		Weight::from_parts(54_327_947, 3478)
-			.saturating_add(Weight::from_parts(58_026_275, 0).saturating_mul(f.into()))
+		Weight::from_parts(250_000_000, 3593)
+			.saturating_add(Weight::from_parts(300_000_000, 0).saturating_mul(f.into()))
 			.saturating_add(Weight::from_parts(0, 3505).saturating_mul(f.into()))
-			.saturating_add(T::DbWeight::get().reads(3))
-			.saturating_add(T::DbWeight::get().reads(4u64.saturating_mul(f.into())))
-			.saturating_add(T::DbWeight::get().writes(5))
-			.saturating_add(T::DbWeight::get().writes(4u64.saturating_mul(f.into())))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().reads(7u64.saturating_mul(f.into())))
+			.saturating_add(T::DbWeight::get().writes(7))
+			.saturating_add(T::DbWeight::get().writes(7u64.saturating_mul(f.into())))
 	}
 
 	fn agenda_tick() -> Weight {
@@ -284,23 +284,23 @@ impl WeightInfo for () {
 	}
 
 	fn give_back(n: u32) -> Weight {
-		Weight::from_parts(249_485_000, 16335)
-			.saturating_add(Weight::from_parts(70_658_802, 0).saturating_mul(n.into()))
+		Weight::from_parts(800_000_000, 156319)
+			.saturating_add(Weight::from_parts(110_000_000, 0).saturating_mul(n.into()))
 			.saturating_add(Weight::from_parts(0, 2766).saturating_mul(n.into()))
-			.saturating_add(RocksDbWeight::get().reads(8))
+			.saturating_add(RocksDbWeight::get().reads(27))
 			.saturating_add(RocksDbWeight::get().reads(3u64.saturating_mul(n.into())))
-			.saturating_add(RocksDbWeight::get().writes(1))
-			.saturating_add(RocksDbWeight::get().writes(2u64.saturating_mul(n.into())))
+			.saturating_add(RocksDbWeight::get().writes(2))
+			.saturating_add(RocksDbWeight::get().writes(3u64.saturating_mul(n.into())))
 	}
 
 	fn decline(n: u32) -> Weight {
-		Weight::from_parts(150_499_369, 16335)
-			.saturating_add(Weight::from_parts(77_594_201, 0).saturating_mul(n.into()))
+		Weight::from_parts(800_000_000, 156319)
+			.saturating_add(Weight::from_parts(120_000_000, 0).saturating_mul(n.into()))
 			.saturating_add(Weight::from_parts(0, 2766).saturating_mul(n.into()))
-			.saturating_add(RocksDbWeight::get().reads(8))
+			.saturating_add(RocksDbWeight::get().reads(27))
 			.saturating_add(RocksDbWeight::get().reads(3u64.saturating_mul(n.into())))
-			.saturating_add(RocksDbWeight::get().writes(1))
-			.saturating_add(RocksDbWeight::get().writes(2u64.saturating_mul(n.into())))
+			.saturating_add(RocksDbWeight::get().writes(2))
+			.saturating_add(RocksDbWeight::get().writes(3u64.saturating_mul(n.into())))
 	}
 
 	fn cancel() -> Weight {
@@ -403,13 +403,13 @@ impl WeightInfo for () {
 	}
 
 	fn on_segment_removed(f: u32) -> Weight {
-		Weight::from_parts(54_327_947, 3478)
-			.saturating_add(Weight::from_parts(58_026_275, 0).saturating_mul(f.into()))
+		Weight::from_parts(250_000_000, 3593)
+			.saturating_add(Weight::from_parts(300_000_000, 0).saturating_mul(f.into()))
 			.saturating_add(Weight::from_parts(0, 3505).saturating_mul(f.into()))
-			.saturating_add(RocksDbWeight::get().reads(3))
-			.saturating_add(RocksDbWeight::get().reads(4u64.saturating_mul(f.into())))
-			.saturating_add(RocksDbWeight::get().writes(5))
-			.saturating_add(RocksDbWeight::get().writes(4u64.saturating_mul(f.into())))
+			.saturating_add(RocksDbWeight::get().reads(5))
+			.saturating_add(RocksDbWeight::get().reads(7u64.saturating_mul(f.into())))
+			.saturating_add(RocksDbWeight::get().writes(7))
+			.saturating_add(RocksDbWeight::get().writes(7u64.saturating_mul(f.into())))
 	}
 
 	fn agenda_tick() -> Weight {

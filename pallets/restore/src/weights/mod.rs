@@ -55,7 +55,8 @@ pub trait WeightInfo {
 	fn set_params() -> Weight;
 	/// The chain opens an order for a fragment of a segment of which all others are restoring.
 	fn open_challenged() -> Weight;
-	/// A segment of `f` fragments, all of them claimed, is removed.
+	/// A segment of `f` fragments is removed, all of them claimed, whose holders have their bounties
+	/// back.
 	fn on_segment_removed(f: u32) -> Weight;
 	/// A tick of the agenda without its tasks.
 	fn agenda_tick() -> Weight;
