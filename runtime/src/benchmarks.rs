@@ -4,13 +4,20 @@
 //! The pallets whose calls can be measured, and what their benchmarks need of one another.
 
 use crate::{
-	AccountId, Balance, Balances, Clock, Miners, Runtime, RuntimeHoldReason, Space, System,
-	configs::storage::MaxSpace,
+	AccountId, Balance, Balances, Clock, Miners, Rewards, Runtime, RuntimeHoldReason, Space,
+	System,
+	configs::storage::{Era, MaxSpace},
 	currency::{EXISTENTIAL_DEPOSIT, UNIT},
 };
 use codec::Encode;
 use frame_benchmarking::account;
-use frame_support::traits::fungible::{Mutate, MutateHold};
+use frame_support::{
+	BoundedVec,
+	traits::{
+		Get,
+		fungible::{Mutate, MutateHold},
+	},
+};
 use pallet_planaria_audit as audit;
 use pallet_planaria_clock as clock;
 use pallet_planaria_files as files;
@@ -19,10 +26,12 @@ use pallet_planaria_restore as restore;
 use pallet_planaria_rewards as rewards;
 use pallet_planaria_space as space;
 use pallet_planaria_support::{
-	Clock as _, FileState, MinerLedger, Purpose, SpaceLedger as _, Standing, StandingPage,
+	Clock as _, FileState, MinerLedger, Purpose, SpaceLedger as _, Standing, StandingPage, grains,
 	standings::PAGE,
 };
-use planaria_primitives::{FileId, FileSpec, MinerId, Segment, SegmentId, Tick, segment::bit};
+use planaria_primitives::{
+	FileId, FileSpec, FragmentId, MinerId, Segment, SegmentId, Tick, segment::bit,
+};
 use sp_core::sr25519;
 use sp_io::hashing::blake2_256;
 
@@ -109,9 +118,46 @@ fn set_standing(miner: MinerId, standing: Standing) {
 	});
 }
 
+/// An owner who is rich buys as much space as it may, for as little time as is sold and so many eras.
+fn buy_space(owner: &AccountId, eras: u32) {
+	let (most, params) = (MaxSpace::get(), space::Parameters::<Runtime>::get());
+	let ticks = params.grace.saturating_add(100).saturating_add(eras.saturating_mul(Era::get()));
+	let signed = frame_system::RawOrigin::Signed(owner.clone());
+	Space::buy(signed.into(), most, ticks).expect("the owner is rich; qed");
+}
+
 impl miners::benchmarking::BenchmarkHelper for Helper {
 	fn set_tick(tick: Tick) {
 		clock::Now::<Runtime>::put(tick);
+	}
+
+	/// Earnings for another account, as many batches as it may have, and a strike.
+	fn burden(miner: MinerId) {
+		let payee: AccountId = account("payee", miner.0, 0);
+		Balances::set_balance(&payee, EXISTENTIAL_DEPOSIT);
+		miners::Miners::<Runtime>::mutate_extant(miner, |record| record.payee = payee);
+
+		let earned = grains(UNIT);
+		Balances::mint_into(&Rewards::pot(), UNIT).expect("the pot exists; qed");
+		let mut flow = Rewards::flow_now();
+		flow.earned = flow.earned.saturating_add(earned);
+		let account = rewards::Earnings {
+			earns: false,
+			grains: earned,
+			..rewards::Earnings::new(flow.per_byte)
+		};
+		rewards::Accounts::<Runtime>::insert(miner, account);
+		rewards::Flows::<Runtime>::put(flow);
+
+		let fragment = |n: u32| FragmentId { segment: SegmentId(n.into()), index: 0 };
+		let fragments = (0..restore::MAX_READY).map(fragment).collect();
+		let fragments = BoundedVec::truncate_from(fragments);
+		let batch = restore::Batch { fragments, thin: 0 };
+		for at in 0..restore::MAX_BATCHES {
+			restore::Batches::<Runtime>::insert(miner, at, batch.clone());
+		}
+		let record = audit::Record { strikes: 1, ..Default::default() };
+		audit::Records::<Runtime>::insert(miner, record);
 	}
 }
 
@@ -126,12 +172,21 @@ impl files::benchmarking::BenchmarkHelper<AccountId> for Helper {
 		clock::Beacons::<Runtime>::insert(block, blake2_256(&block.encode()));
 	}
 
-	/// For as little time as is sold, so that it does not cost more than anybody has.
 	fn space(owner: &AccountId) {
-		let (most, params) = (MaxSpace::get(), space::Parameters::<Runtime>::get());
+		buy_space(owner, 0);
+	}
+
+	fn owner(index: u32) -> (AccountId, AccountId) {
+		let owner: AccountId = account("owner", index, 1);
+		let operator: AccountId = account("operator", index, 1);
+		Balances::set_balance(&owner, 1_000_000 * UNIT);
+		buy_space(&owner, index);
 		let signed = frame_system::RawOrigin::Signed(owner.clone());
-		Space::buy(signed.into(), most, params.grace.saturating_add(100))
-			.expect("the owner is rich; qed");
+		Space::authorise(signed.into(), operator.clone(), MaxSpace::get(), Tick::MAX)
+			.expect("it is the first one; qed");
+		// Time passes, so that what fails is given back.
+		clock::Now::<Runtime>::mutate(|now| *now = now.saturating_add(1));
+		(owner, operator)
 	}
 }
 

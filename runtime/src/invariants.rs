@@ -40,7 +40,7 @@ pub fn check() -> Result<(), TryRuntimeError> {
 }
 
 /// Held bytes and fragments are those confirmed by their holder; reserved bytes are unconfirmed
-/// placements and claims.
+/// placements and claims. What was placed with a miner that has departed is reserved nowhere.
 fn loads() -> Result<(), TryRuntimeError> {
 	let mut loads: BTreeMap<MinerId, Load> = BTreeMap::new();
 	for (id, segment) in files::Segments::<Runtime>::iter() {
@@ -48,12 +48,12 @@ fn loads() -> Result<(), TryRuntimeError> {
 			.ok_or("a segment without a file")?;
 		for index in 0..segment.fragments() {
 			let Some(holder) = segment.holder(index) else { continue };
-			let load = loads.entry(holder).or_default();
 			if segment.is_confirmed(index) {
+				let load = loads.entry(holder).or_default();
 				load.held += info.fragment_len();
 				load.fragments += 1;
-			} else {
-				load.reserved += info.fragment_len();
+			} else if miners::Loads::<Runtime>::contains_key(holder) {
+				loads.entry(holder).or_default().reserved += info.fragment_len();
 			}
 		}
 	}

@@ -4,7 +4,7 @@
 //! Benchmarks of the calls, and of what the agenda does.
 
 use crate::{Pallet as FilesPallet, *};
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{
 	BoundedVec,
@@ -27,19 +27,12 @@ pub trait BenchmarkHelper<AccountId> {
 	/// Lets an account that is rich store as much as one account may.
 	fn space(owner: &AccountId);
 
+	/// Owner number `index`, who is rich and may store as much, for another time than any other one;
+	/// and an operator of its own, who may order all of that in its name.
+	fn owner(index: u32) -> (AccountId, AccountId);
+
 	/// Gives this block a beacon.
 	fn set_beacon(block: u32);
-}
-
-/// Miners and space that need no preparation.
-impl<AccountId> BenchmarkHelper<AccountId> for () {
-	fn miner(index: u32) -> MinerId {
-		MinerId(index)
-	}
-
-	fn space(_: &AccountId) {}
-
-	fn set_beacon(_: u32) {}
 }
 
 fn rich<T: Config>() -> T::AccountId {
@@ -52,41 +45,66 @@ fn rich<T: Config>() -> T::AccountId {
 
 /// Orders a file of so many segments with so many fragments each.
 fn ordered<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> FileIndex {
+	ordered_by::<T>(who, who, segments, fragments)
+}
+
+/// The same, `by` somebody in an owner's name.
+fn ordered_by<T: Config>(
+	by: &T::AccountId,
+	owner: &T::AccountId,
+	segments: u32,
+	fragments: u8,
+) -> FileIndex {
 	let coding = CodingParams { codec: 0, data: 1, parity: fragments.saturating_sub(1) };
 	let size = coding.segment_capacity().saturating_mul(segments.into());
 	let file = NextFile::<T>::get();
 	let (id, label) = (FileId([7; 32]), Label::truncate_from(alloc::vec![0; 64]));
-	let origin = RawOrigin::Signed(who.clone()).into();
-	FilesPallet::<T>::order(origin, id, size, coding, label, None, PlacementRule::Chosen)
-		.expect("the caller is rich");
+	let (origin, payer) = (RawOrigin::Signed(by.clone()).into(), Some(owner.clone()));
+	FilesPallet::<T>::order(origin, id, size, coding, label, payer, PlacementRule::Chosen)
+		.expect("the owner is rich");
 	file
 }
 
-/// Placements of so many segments with the miners from `first` on.
-fn placements<T: Config>(segments: u32, fragments: u32, first: u32) -> Placements {
-	let miners: Vec<_> =
-		(first..first.saturating_add(fragments)).map(T::BenchmarkHelper::miner).collect();
-	let placement = Placement::Chosen(BoundedVec::truncate_from(miners));
-	BoundedVec::truncate_from(alloc::vec![placement; segments as usize])
+/// An order for owner number `index` by its operator.
+fn ordered_for<T: Config>(index: u32) -> FileIndex {
+	let (owner, operator) = T::BenchmarkHelper::owner(index);
+	ordered_by::<T>(&operator, &owner, 1, 2)
 }
 
-/// Orders and places a file.
+/// The placement of a segment of so many fragments with the miners from `first` on.
+fn placement<T: Config>(first: u32, fragments: u8) -> Placement {
+	let miners = first..first.saturating_add(fragments.into());
+	let miners = miners.map(T::BenchmarkHelper::miner).collect();
+	Placement::Chosen(BoundedVec::truncate_from(miners))
+}
+
+fn place_all<T: Config>(by: &T::AccountId, file: FileIndex, placements: Vec<Placement>) {
+	let placements = BoundedVec::truncate_from(placements);
+	FilesPallet::<T>::place(RawOrigin::Signed(by.clone()).into(), file, 0, placements)
+		.expect("the miners take it");
+}
+
+/// Orders a file and places all of its segments with the same miners.
 fn placed<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> FileIndex {
 	let file = ordered::<T>(who, segments, fragments);
-	let placements = placements::<T>(segments, fragments.into(), 0);
-	FilesPallet::<T>::place(RawOrigin::Signed(who.clone()).into(), file, 0, placements)
-		.expect("the miners take it");
+	let placements = alloc::vec![placement::<T>(0, fragments); segments as usize];
+	place_all::<T>(who, file, placements);
 	file
 }
 
-/// Places a file, and has its holders drawn from now on. Returns it with placements with other
-/// miners, as far as these are candidates.
+/// Places a file, each fragment with a miner of its own, and has its holders drawn from now on.
+/// Returns it with placements with candidates, of whom none was placed with, and none comes twice.
 fn drawn<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> (FileIndex, Placements) {
-	let file = placed::<T>(who, segments, fragments);
-	// As many miners again, and all candidates there can be.
-	let others = u32::from(fragments)..u32::from(fragments).saturating_mul(2);
-	let others: Vec<_> = others.map(T::BenchmarkHelper::miner).collect();
-	let ids = others.iter().map(|miner| miner.0.saturating_add(1)).max().unwrap_or(0);
+	let file = ordered::<T>(who, segments, fragments);
+	let all = segments.saturating_mul(fragments.into());
+	let firsts = (0..all).step_by(usize::from(fragments));
+	let apart = firsts.map(|first| placement::<T>(first, fragments)).collect();
+	place_all::<T>(who, file, apart);
+	// Twice as many as it takes, so that each fragment has one among its candidates that is free; and
+	// as many candidates as there can be.
+	let others = all..all.saturating_mul(3);
+	let mut free: BTreeSet<MinerId> = others.map(T::BenchmarkHelper::miner).collect();
+	let ids = free.last().map_or(0, |miner| miner.0.saturating_add(1));
 	let (ordered, each) = (1u32, u8::MAX);
 	let block = ordered.saturating_add(SEED_DELAY);
 	frame_system::Pallet::<T>::set_block_number(block.into());
@@ -97,15 +115,15 @@ fn drawn<T: Config>(who: &T::AccountId, segments: u32, fragments: u8) -> (FileIn
 		file.lot = Lot::Drawn { seed: Seed::Awaited(ordered), ids, each };
 	});
 	let draw = Draw { seed, ids, candidates: each.into() };
+	let mut choice = |number, index| {
+		let mut candidates = (0..=u8::MAX).zip(draw.of(number, index));
+		let (choice, miner) = candidates.find(|(_, miner)| free.contains(miner))?;
+		free.remove(&miner);
+		Some(choice)
+	};
 	let placement = |number| {
-		let mut free = others.clone();
-		let choice = |index| {
-			let mut candidates = (0..=u8::MAX).zip(draw.of(number, index));
-			let (choice, miner) = candidates.find(|(_, miner)| free.contains(miner))?;
-			free.retain(|other| *other != miner);
-			Some(choice)
-		};
-		Placement::Drawn(BoundedVec::truncate_from((0..fragments).map(choice).collect()))
+		let choices = (0..fragments).map(|index| choice(number, index)).collect();
+		Placement::Drawn(BoundedVec::truncate_from(choices))
 	};
 	(file, BoundedVec::truncate_from((0..segments).map(placement).collect()))
 }
@@ -138,7 +156,8 @@ mod benchmarks {
 		assert!(Files::<T>::contains_key(FileIndex(0)));
 	}
 
-	/// Places segments again with other miners, which are drawn.
+	/// Places segments again with other miners, which are drawn: no two fragments have the same one,
+	/// before or after.
 	#[benchmark]
 	fn place(s: Linear<1, MAX_PLACEMENTS>) {
 		let who = rich::<T>();
@@ -184,28 +203,29 @@ mod benchmarks {
 		assert!(Files::<T>::iter_values().all(|file| file.state == FileState::Active));
 	}
 
+	/// By the operator that ordered it.
 	#[benchmark]
 	fn delete() {
-		let who = rich::<T>();
-		let file = placed::<T>(&who, 1, 2);
+		let (owner, operator) = T::BenchmarkHelper::owner(0);
+		let file = ordered_by::<T>(&operator, &owner, 1, 2);
+		place_all::<T>(&operator, file, alloc::vec![placement::<T>(0, 2)]);
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who), file);
+		_(RawOrigin::Signed(operator), file);
 
 		assert_eq!(Files::<T>::get(file).map(|file| file.state), Some(FileState::Deleting));
 	}
 
-	/// Tidies up orders that are overdue and were never placed. The removal of segments comes on
-	/// top.
+	/// Tidies up orders that are overdue and were never placed, each of another owner by another
+	/// operator. The removal of segments, and entries in the agenda, come on top.
 	#[benchmark]
 	fn tidy(n: Linear<1, { T::MaxBatch::get() }>) {
-		let who = rich::<T>();
-		let files = (0..n).map(|_| ordered::<T>(&who, 1, 2)).collect();
-		let files = BoundedVec::truncate_from(files);
+		let caller: T::AccountId = whitelisted_caller();
+		let files = BoundedVec::truncate_from((0..n).map(ordered_for::<T>).collect());
 		all_overdue::<T>();
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who), files);
+		_(RawOrigin::Signed(caller), files);
 
 		assert_eq!(Files::<T>::iter_keys().count(), 0);
 	}
@@ -223,13 +243,15 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// The agenda at a tick of which every file is active.
+	/// The agenda at a page of which every file is gone, and a tick that had another one.
 	#[benchmark]
-	fn serve_tick() {
+	fn serve_page() {
 		let now = T::Clock::now();
-		let gone = alloc::vec![FileIndex(u64::MAX); T::MaxFilesPerTick::get() as usize];
+		let gone = Task::Removal(FileIndex(u64::MAX));
+		let gone = alloc::vec![gone; T::TasksPerPage::get() as usize];
 		NextDue::<T>::put(now);
-		Due::<T>::insert(now, BoundedVec::truncate_from(gone));
+		DuePages::<T>::insert(now, (1, 1));
+		Due::<T>::insert((now, 1), BoundedVec::truncate_from(gone));
 
 		#[block]
 		{
@@ -239,15 +261,15 @@ mod benchmarks {
 		assert_eq!(NextDue::<T>::get(), now.saturating_add(1));
 	}
 
-	/// The agenda at an order that is overdue and was never placed.
+	/// The agenda at an order by an operator that is overdue and was never placed.
 	#[benchmark]
 	fn serve_task() {
-		let who = rich::<T>();
-		let file = ordered::<T>(&who, 1, 2);
+		let file = ordered_for::<T>(0);
 		let now = T::Clock::now();
 		all_overdue::<T>();
 		NextDue::<T>::put(now);
-		Due::<T>::insert(now, BoundedVec::truncate_from(alloc::vec![file]));
+		let deadline = alloc::vec![Task::Deadline(file)];
+		Due::<T>::insert((now, 0), BoundedVec::truncate_from(deadline));
 
 		#[block]
 		{
@@ -255,6 +277,25 @@ mod benchmarks {
 		}
 
 		assert!(!Files::<T>::contains_key(file));
+	}
+
+	/// The deadline of an order that is complete.
+	#[benchmark]
+	fn serve_nothing() {
+		let who = rich::<T>();
+		let file = placed::<T>(&who, 1, 2);
+		for index in 0..2 {
+			let miner = T::BenchmarkHelper::miner(index.into());
+			FilesPallet::<T>::do_confirm(miner, &[fragment::<T>(file, index)]);
+		}
+		let now = T::Clock::now();
+
+		#[block]
+		{
+			FilesPallet::<T>::do_task(Task::Deadline(file), now, &mut WeightMeter::new());
+		}
+
+		assert_eq!(Files::<T>::get(file).map(|file| file.state), Some(FileState::Active));
 	}
 
 	/// A segment without a record.

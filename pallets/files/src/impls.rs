@@ -6,7 +6,7 @@
 use crate::{
 	AgendaOf, BalanceOf, Config, Error, Event, File, FileOf, FileV0, Files, FilesById, FilesOf,
 	HoldReason, LOG_TARGET, Label, Lot, NextFile, NextSegment, Pallet, Parameters, ParamsOf,
-	Placement, Placements, Placing, Seed, Segments, WeightInfo,
+	Placement, Placements, Placing, Seed, Segments, Task, WeightInfo,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -79,7 +79,7 @@ impl<T: Config> Pallet<T> {
 			written_off: 0,
 			lot,
 		};
-		Self::put_down(record.deadline(params.order_timeout), file);
+		Self::put_down(record.deadline(params.order_timeout), Task::Deadline(file));
 		NextFile::<T>::put(FileIndex(next_file));
 		NextSegment::<T>::put(SegmentId(next_segment));
 		Files::<T>::insert(file, File::V0(record));
@@ -292,13 +292,15 @@ impl<T: Config> Pallet<T> {
 		ensure!(T::SpaceLedger::may_act(&file.owner, &who), Error::<T>::NotYourFile);
 		let bytes = file.paid_bytes();
 		match file.state {
-			FileState::Pending => T::SpaceLedger::release(&file.owner, &file.by, bytes),
+			FileState::Pending => {
+				T::SpaceLedger::release(&file.owner, &file.by, bytes, file.ordered);
+			},
 			FileState::Active => T::SpaceLedger::free(&file.owner, bytes),
 			FileState::Deleting | FileState::Failed => return Err(Error::<T>::FileNotAlive.into()),
 		}
 		file.state = FileState::Deleting;
 		Files::<T>::insert(index, file);
-		Self::put_down(T::Clock::now(), index);
+		Self::put_down(T::Clock::now(), Task::Removal(index));
 		Self::deposit_event(Event::Deleted { file: index });
 		Ok(())
 	}
@@ -306,16 +308,25 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_tidy(files: &[FileIndex]) -> DispatchResultWithPostInfo {
 		let now = T::Clock::now();
 		let mut meter = WeightMeter::with_limit(Self::tidy_segments_weight());
-		let mut done = false;
+		let (mut done, mut begun) = (false, 0u64);
 		for index in files {
-			done |= match Self::look_after(*index, now, &mut meter) {
+			let Some(file) = Files::<T>::get(index) else { continue };
+			done |= match Self::look_after(*index, file, now, &mut meter) {
 				Next::Nothing | Next::Wait(_) => false,
-				Next::Continue { progress } => progress,
+				Next::Continue { failed: true, .. } => {
+					Self::put_down(now, Task::Removal(*index));
+					begun = begun.saturating_add(1);
+					true
+				},
+				// The agenda goes on with it anyway.
+				Next::Continue { failed: false, progress } => progress,
 				Next::Removed => true,
 			};
 		}
 		let files = u32::try_from(files.len()).unwrap_or(u32::MAX);
-		let weight = T::WeightInfo::tidy(files).saturating_add(meter.consumed());
+		let weight = T::WeightInfo::tidy(files)
+			.saturating_add(Self::put_down_weight().saturating_mul(begun))
+			.saturating_add(meter.consumed());
 		ensure!(done, Error::<T>::NothingToTidy.with_weight(weight));
 		Ok(Some(weight).into())
 	}
@@ -323,13 +334,15 @@ impl<T: Config> Pallet<T> {
 
 /// What remains to be done about a file.
 enum Next {
-	/// It is active, or not there.
+	/// It is active.
 	Nothing,
 	/// Its storage order runs, until this tick as it stands.
 	Wait(Tick),
 	/// It is being removed, and the weight ran out.
 	Continue {
-		/// Whether anything was done.
+		/// Whether its order has failed by this: the agenda does not know of its removal yet.
+		failed: bool,
+		/// Whether a segment was removed.
 		progress: bool,
 	},
 	/// It is gone.
@@ -338,34 +351,45 @@ enum Next {
 
 /// The agenda and the removal.
 impl<T: Config> Pallet<T> {
-	/// Has the agenda look at a file at this tick. Where it cannot, `tidy` is what remains.
-	fn put_down(at: Tick, file: FileIndex) {
-		if AgendaOf::<T>::schedule(at, file).is_err() {
-			log::warn!(target: LOG_TARGET, "the agenda is full at {at}: file {file} needs a tidy");
-		}
+	/// Has the agenda do this at this tick, or as soon after it as it comes to it.
+	fn put_down(at: Tick, task: Task) {
+		AgendaOf::<T>::schedule(at, &task);
 	}
 
 	pub(crate) fn serve_agenda(meter: &mut WeightMeter) {
 		let now = T::Clock::now();
-		let per_tick = T::WeightInfo::serve_tick();
-		AgendaOf::<T>::serve(now, meter, per_tick, Self::task_weight(), |file, meter| {
-			meter.consume(Self::look_weight());
-			match Self::look_after(file, now, meter) {
-				Next::Nothing | Next::Removed => None,
-				Next::Wait(deadline) => {
-					Self::put_down(deadline, file);
-					None
-				},
-				// Behind the others that are due, so that a large file does not keep them waiting.
-				Next::Continue { .. } => AgendaOf::<T>::schedule(now.saturating_add(1), file).err(),
-			}
+		let per_page = T::WeightInfo::serve_page();
+		AgendaOf::<T>::serve(now, meter, per_page, Self::task_weight(), |_, task, meter| {
+			Self::do_task(task, now, meter);
 		});
+	}
+
+	/// Does what the agenda has about a file, and puts down what comes next. Most files are active
+	/// when their deadline has come.
+	pub(crate) fn do_task(task: Task, now: Tick, meter: &mut WeightMeter) {
+		let index = task.file();
+		let file = Files::<T>::get(index).filter(|file| task.concerns(file.state));
+		let Some(file) = file else {
+			meter.consume(T::WeightInfo::serve_nothing());
+			return;
+		};
+		meter.consume(Self::look_weight());
+		match Self::look_after(index, file, now, meter) {
+			Next::Nothing | Next::Removed => (),
+			Next::Wait(deadline) => Self::put_down(deadline, task),
+			// Behind the others that are due, so that a large file does not keep them waiting.
+			Next::Continue { .. } => Self::put_down(now.saturating_add(1), Task::Removal(index)),
+		}
 	}
 
 	/// Lets the file's order fail where it is overdue, and removes segments as far as `meter` goes
 	/// where the file is to be removed.
-	fn look_after(index: FileIndex, now: Tick, meter: &mut WeightMeter) -> Next {
-		let Some(mut file) = Files::<T>::get(index) else { return Next::Nothing };
+	fn look_after(
+		index: FileIndex,
+		mut file: FileOf<T>,
+		now: Tick,
+		meter: &mut WeightMeter,
+	) -> Next {
 		let mut failed = false;
 		match file.state {
 			FileState::Active => return Next::Nothing,
@@ -376,7 +400,8 @@ impl<T: Config> Pallet<T> {
 				}
 				failed = true;
 				file.state = FileState::Failed;
-				T::SpaceLedger::release(&file.owner, &file.by, file.spec().stored_bytes());
+				let bytes = file.spec().stored_bytes();
+				T::SpaceLedger::release(&file.owner, &file.by, bytes, file.ordered);
 				Self::deposit_event(Event::OrderFailed { file: index });
 			},
 			FileState::Deleting | FileState::Failed => {},
@@ -387,9 +412,9 @@ impl<T: Config> Pallet<T> {
 			Self::remove_file(index, file);
 			return Next::Removed;
 		}
-		let progress = failed || file.swept > from;
+		let progress = file.swept > from;
 		Files::<T>::insert(index, file);
-		Next::Continue { progress }
+		Next::Continue { failed, progress }
 	}
 
 	/// Removes the file's next segments and moves its cursor.
@@ -438,8 +463,13 @@ impl<T: Config> Pallet<T> {
 
 /// Weights.
 impl<T: Config> Pallet<T> {
+	/// An entry in the agenda.
+	fn put_down_weight() -> Weight {
+		AgendaOf::<T>::schedule_weight(T::DbWeight::get())
+	}
+
 	pub(crate) fn order_weight() -> Weight {
-		T::WeightInfo::order().saturating_add(AgendaOf::<T>::schedule_weight(T::DbWeight::get()))
+		T::WeightInfo::order().saturating_add(Self::put_down_weight())
 	}
 
 	pub(crate) fn place_weight(segments: u32, fragments: u32) -> Weight {
@@ -458,15 +488,14 @@ impl<T: Config> Pallet<T> {
 			.saturating_add(T::DutyGate::enter_weight())
 	}
 
-	/// Measured for an owner, who needs no authorisation: reading an operator's comes on top.
 	pub(crate) fn delete_weight() -> Weight {
-		let db = T::DbWeight::get();
-		let agenda = AgendaOf::<T>::schedule_weight(db);
-		T::WeightInfo::delete().saturating_add(agenda).saturating_add(db.reads(1))
+		T::WeightInfo::delete().saturating_add(Self::put_down_weight())
 	}
 
 	pub(crate) fn tidy_weight(files: u32) -> Weight {
-		T::WeightInfo::tidy(files).saturating_add(Self::tidy_segments_weight())
+		T::WeightInfo::tidy(files)
+			.saturating_add(Self::put_down_weight().saturating_mul(files.into()))
+			.saturating_add(Self::tidy_segments_weight())
 	}
 
 	fn tidy_segments_weight() -> Weight {
@@ -486,8 +515,7 @@ impl<T: Config> Pallet<T> {
 
 	/// The agenda's part of a file, and its entry for the next time.
 	pub(crate) fn look_weight() -> Weight {
-		T::WeightInfo::serve_task()
-			.saturating_add(AgendaOf::<T>::schedule_weight(T::DbWeight::get()))
+		T::WeightInfo::serve_task().saturating_add(Self::put_down_weight())
 	}
 
 	/// With so much, whatever is due about a file gets on: the largest segment goes.
@@ -684,7 +712,7 @@ impl<T: Config> OnSpaceLapsed<T::AccountId> for Pallet<T> {
 			}
 			file.state = FileState::Deleting;
 			Files::<T>::insert(index, file);
-			Self::put_down(T::Clock::now(), index);
+			Self::put_down(T::Clock::now(), Task::Removal(index));
 			Self::deposit_event(Event::SpaceLapsed { file: index });
 		}
 		Some(lapsed)

@@ -45,7 +45,12 @@
 //! Removal (`Deleting`, `Failed`) gives the owner's space back at once. The segments go in steps
 //! under a weight limit, with a cursor in the file's record: each holder's bytes are given back and
 //! what others keep about the segment is dropped through [`OnSegmentRemoved`]. When the last one is
-//! gone, so are the file's record and its deposit.
+//! gone, so are the file's record and its deposit. A file that is not done with when a block has no
+//! more weight for it goes behind the others that wait.
+//!
+//! What a file's holders have is paid for until it is removed, and what is placed with a miner takes
+//! its room until the order is over. So the agenda is a [`Calendar`], which never drops a task:
+//! whatever is deleted or has failed is removed, however much else is, sooner or later.
 //!
 //! # State
 //!
@@ -66,6 +71,8 @@
 //! 5. [`FilesById`] and [`FilesOf`] have exactly the files.
 //! 6. What is held of an owner is the sum of its files' deposits.
 //! 7. As long as a draw has no seed, nothing is placed.
+//! 8. The agenda has the deadline of every running order once, and once the removal of every file
+//!    that is being removed; of no other file a removal.
 //!
 //! Only this pallet changes a fragment's holder ([`Custody`]), and it moves the miners' ledgers:
 //! an unconfirmed fragment is reserved by its holder, a confirmed one is held.
@@ -96,7 +103,7 @@ mod mock;
 mod tests;
 
 #[allow(unused_imports)] // for the docs
-use pallet_planaria_support::{Custody, OnSegmentRemoved, OnSpaceLapsed};
+use pallet_planaria_support::{Calendar, Custody, OnSegmentRemoved, OnSpaceLapsed};
 
 pub(crate) const LOG_TARGET: &str = "runtime::planaria-files";
 
@@ -104,7 +111,7 @@ pub(crate) const LOG_TARGET: &str = "runtime::planaria-files";
 #[allow(missing_debug_implementations, clippy::cast_possible_truncation, clippy::type_complexity)]
 #[frame_support::pallet]
 pub mod pallet {
-	use crate::{File, Label, MAX_PLACEMENTS, Params, Placement, Placements, WeightInfo};
+	use crate::{File, Label, MAX_PLACEMENTS, Params, Placement, Placements, Task, WeightInfo};
 	use frame_support::{
 		pallet_prelude::*,
 		traits::fungible::{Inspect, Mutate, MutateHold},
@@ -112,7 +119,7 @@ pub mod pallet {
 	};
 	use frame_system::pallet_prelude::*;
 	use pallet_planaria_support::{
-		Agenda, Clock, DutyGate, MinerCount, MinerLedger, OnConfirmed, OnSegmentRemoved,
+		Calendar, Clock, DutyGate, MinerCount, MinerLedger, OnConfirmed, OnSegmentRemoved,
 		OnSegmentStored, SpaceLedger, hot_key,
 	};
 	use planaria_primitives::{
@@ -127,8 +134,9 @@ pub mod pallet {
 	pub type FileOf<T> = File<<T as frame_system::Config>::AccountId, BalanceOf<T>>;
 	/// What can be set.
 	pub type ParamsOf<T> = Params<BalanceOf<T>>;
-	/// Files to look at when a tick has come: an order's deadline, or the next step of a removal.
-	pub type AgendaOf<T> = Agenda<Due<T>, NextDue<T>, FileIndex, <T as Config>::MaxFilesPerTick>;
+	/// What is to be done when a tick has come: an order's deadline, or the next step of a removal.
+	pub type AgendaOf<T> =
+		Calendar<Due<T>, DuePages<T>, NextDue<T>, Task, <T as Config>::TasksPerPage>;
 
 	/// A duty call is at most this long.
 	const MAX_DUTY_BYTES: u32 = 64 * 1024;
@@ -173,9 +181,9 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxBatch: Get<u32>;
 
-		/// The most files that are due at one tick; further ones come at one of the next.
+		/// How many tasks a page of the agenda has at most. A tick has as many pages as it takes.
 		#[pallet::constant]
-		type MaxFilesPerTick: Get<u32>;
+		type TasksPerPage: Get<u32>;
 
 		/// What the agenda takes of a block at most.
 		#[pallet::constant]
@@ -229,12 +237,17 @@ pub mod pallet {
 	pub type FilesOf<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Identity, FileIndex, ()>;
 
-	/// The files to look at when a tick has come. Only tidying depends on it.
+	/// What is to be done when a tick has come, by the tick and the number of the page.
 	#[pallet::storage]
 	pub type Due<T: Config> =
-		StorageMap<_, Identity, Tick, BoundedVec<FileIndex, T::MaxFilesPerTick>, ValueQuery>;
+		StorageMap<_, Identity, (Tick, u32), BoundedVec<Task, T::TasksPerPage>, ValueQuery>;
 
-	/// The first tick that may still have files to look at.
+	/// The numbers of the first page that is left of a tick and of its last one, where these are not
+	/// both zero.
+	#[pallet::storage]
+	pub type DuePages<T: Config> = StorageMap<_, Identity, Tick, (u32, u32), ValueQuery>;
+
+	/// The first tick that may still have something to be done.
 	#[pallet::storage]
 	pub type NextDue<T: Config> = StorageValue<_, Tick, ValueQuery>;
 
@@ -413,7 +426,7 @@ pub mod pallet {
 
 		fn integrity_test() {
 			let batch = T::MaxBatch::get();
-			assert!(batch > 0 && T::MaxFilesPerTick::get() > 0, "a bound is zero");
+			assert!(batch > 0 && T::TasksPerPage::get() > 0, "a bound is zero");
 			assert!(ParamsOf::<T>::default().check(), "the default parameters are unsound");
 
 			// The items, and what stands around them: two indices, miner, anchor, length, signature.
@@ -439,7 +452,7 @@ pub mod pallet {
 				fits(Self::place_weight(1, fragments), DispatchClass::Normal),
 				"the placement of a segment of 64 fragments does not fit into a block"
 			);
-			let task = T::WeightInfo::serve_tick().saturating_add(Self::task_weight());
+			let task = T::WeightInfo::serve_page().saturating_add(Self::task_weight());
 			assert!(
 				task.all_lte(T::MaxAgendaWeight::get()),
 				"the agenda may never come to remove a segment of 64 fragments"

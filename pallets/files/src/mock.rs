@@ -106,11 +106,11 @@ impl crate::Config for Test {
 	type OnConfirmed = MockAudit;
 	type AdminOrigin = EnsureRoot<AccountId>;
 	type MaxBatch = ConstU32<128>;
-	type MaxFilesPerTick = ConstU32<8>;
+	type TasksPerPage = ConstU32<8>;
 	type MaxAgendaWeight = MaxAgendaWeight;
 	type WeightInfo = crate::weights::SubstrateWeight<Test>;
 	#[cfg(feature = "runtime-benchmarks")]
-	type BenchmarkHelper = ();
+	type BenchmarkHelper = MockMiners;
 }
 
 #[storage_alias]
@@ -153,8 +153,11 @@ type Loads = StorageMap<Mock, Identity, MinerId, Load, ValueQuery>;
 type Standings = StorageMap<Mock, Identity, MinerId, Standing>;
 #[storage_alias]
 type Capacities = StorageMap<Mock, Identity, MinerId, u64>;
+#[storage_alias]
+type Known = StorageValue<Mock, u32>;
 
-/// The miners 0 to 127; each serves and has room without end unless told otherwise.
+/// The miners 0 to 127, and more in benchmarks; each serves and has room without end unless told
+/// otherwise.
 #[derive(Debug)]
 pub struct MockMiners;
 
@@ -189,8 +192,28 @@ impl MinerDirectory<AccountId> for MockMiners {
 	fn get(miner: MinerId) -> Option<MinerInfo<AccountId>> {
 		let stash = Self::stash(miner.0);
 		let standing = Standings::get(miner).unwrap_or(Standing::Serving);
-		(miner.0 < MINERS).then_some(MinerInfo { stash, payee: stash, standing })
+		let known = miner.0 < Known::get().unwrap_or(MINERS);
+		known.then_some(MinerInfo { stash, payee: stash, standing })
 	}
+}
+
+/// Everybody is rich.
+#[cfg(feature = "runtime-benchmarks")]
+impl crate::benchmarking::BenchmarkHelper<AccountId> for MockMiners {
+	fn miner(index: u32) -> MinerId {
+		Known::put(Known::get().unwrap_or(MINERS).max(index + 1));
+		MinerId(index)
+	}
+
+	fn space(_: &AccountId) {}
+
+	fn owner(index: u32) -> (AccountId, AccountId) {
+		let owner = 10_000 + u64::from(index);
+		Balances::force_set_balance(RuntimeOrigin::root(), owner, RICH).expect("root may");
+		(owner, OPERATOR)
+	}
+
+	fn set_beacon(_: u32) {}
 }
 
 #[storage_alias]
@@ -348,7 +371,8 @@ impl SpaceLedger<AccountId> for MockSpace {
 		Ok(())
 	}
 
-	fn release(payer: &AccountId, _: &AccountId, bytes: u64) {
+	fn release(payer: &AccountId, _: &AccountId, bytes: u64, ordered: Tick) {
+		assert!(ordered <= MockClock::now(), "ordered in the future");
 		Self::change(*payer, (bytes, 0), (0, 0));
 	}
 

@@ -4,12 +4,12 @@
 //! The crate's properties, checked.
 
 use crate::{
-	BalanceOf, Config, FileOf, Files, FilesById, FilesOf, HoldReason, Lot, NextFile, NextSegment,
-	Pallet, Seed, Segments,
+	AgendaOf, BalanceOf, Config, FileOf, Files, FilesById, FilesOf, HoldReason, Lot, NextFile,
+	NextSegment, Pallet, Seed, Segments, Task,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 use frame_support::{ensure, traits::fungible::InspectHold};
-use pallet_planaria_support::FileState;
+use pallet_planaria_support::{Clock, FileState};
 use planaria_primitives::{FileIndex, FileSpec, segment::bit};
 use sp_runtime::{TryRuntimeError, traits::Saturating};
 
@@ -23,7 +23,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_segments(&files)?;
 		Self::check_counters(&files)?;
 		Self::check_indices(&files)?;
-		Self::check_deposits(&files)
+		Self::check_deposits(&files)?;
+		Self::check_agenda(&files)
 	}
 
 	/// A file's segment ids are its own, and below the next one; its index is below the next one.
@@ -118,6 +119,22 @@ impl<T: Config> Pallet<T> {
 		}
 		ensure!(FilesById::<T>::iter_keys().count() == files.len(), "an id has a file too many");
 		ensure!(FilesOf::<T>::iter_keys().count() == files.len(), "an owner has a file too many");
+		Ok(())
+	}
+
+	/// The agenda comes to every running order's deadline, and to whatever is to be removed, once.
+	fn check_agenda(files: &BTreeMap<FileIndex, FileOf<T>>) -> Check {
+		let mut tasks = BTreeMap::<Task, u32>::new();
+		for (_, task) in AgendaOf::<T>::tasks(T::Clock::now())? {
+			*tasks.entry(task).or_default() += 1;
+		}
+		for (index, file) in files {
+			let times = |task: Task| tasks.get(&task).copied().unwrap_or(0);
+			let (deadline, removal) = (times(Task::Deadline(*index)), times(Task::Removal(*index)));
+			let (runs, goes) = (file.state == FileState::Pending, !file.state.is_alive());
+			ensure!(!runs || deadline == 1, "the agenda has not the deadline of an order once");
+			ensure!(removal == u32::from(goes), "the agenda has not what is removed once");
+		}
 		Ok(())
 	}
 

@@ -11,8 +11,8 @@ use core::ops::{Deref, DerefMut, Range};
 use frame_support::{BoundedVec, traits::ConstU32};
 use pallet_planaria_support::FileState;
 use planaria_primitives::{
-	CodingParams, FileId, FileSpec, Hash, MAX_FRAGMENTS, MAX_SEGMENTS, MinerId, PlacementRule,
-	SegmentId, Tick, placement::Draw,
+	CodingParams, FileId, FileIndex, FileSpec, Hash, MAX_FRAGMENTS, MAX_SEGMENTS, MinerId,
+	PlacementRule, SegmentId, Tick, placement::Draw,
 };
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
@@ -248,6 +248,46 @@ impl<AccountId: PartialEq, Balance> FileV0<AccountId, Balance> {
 	/// When a storage order without a further confirmation is over.
 	pub const fn deadline(&self, order_timeout: Tick) -> Tick {
 		self.last_progress.saturating_add(order_timeout)
+	}
+}
+
+/// What the agenda does about a file when a tick has come.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum Task {
+	/// Its storage order fails, unless a fragment was confirmed meanwhile.
+	#[codec(index = 0)]
+	Deadline(FileIndex),
+	/// Its next segments are removed.
+	#[codec(index = 1)]
+	Removal(FileIndex),
+}
+
+impl Task {
+	/// The file.
+	pub const fn file(self) -> FileIndex {
+		let (Self::Deadline(file) | Self::Removal(file)) = self;
+		file
+	}
+
+	/// Whether there is anything to do for it where the file is in this state.
+	pub const fn concerns(self, state: FileState) -> bool {
+		match self {
+			Self::Deadline(_) => matches!(state, FileState::Pending),
+			Self::Removal(_) => matches!(state, FileState::Deleting | FileState::Failed),
+		}
 	}
 }
 

@@ -20,6 +20,9 @@ use support::{Clock as _, DutyGate as _, hot_key};
 pub trait BenchmarkHelper {
 	/// Sets the clock.
 	fn set_tick(tick: Tick);
+
+	/// Has the other pallets keep as much about a miner as can be left to settle when it departs.
+	fn burden(miner: MinerId);
 }
 
 const KEYS: KeyTypeId = hot_key::KEY_TYPE;
@@ -221,11 +224,12 @@ mod benchmarks {
 		);
 	}
 
-	/// The worst case: the miner is absent.
+	/// The worst case: the miner is absent, and leaves much to settle.
 	#[benchmark]
 	fn finish() -> Result<(), BenchmarkError> {
 		let (id, stash) = absent_miner::<T>();
 		Pallet::<T>::exit(RawOrigin::Signed(stash.clone()).into())?;
+		T::BenchmarkHelper::burden(id);
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(stash), id);

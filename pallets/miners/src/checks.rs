@@ -98,7 +98,9 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Whether the miner leaves and nothing is left to wait for, so that anyone may let it go.
+	/// Whether the miner leaves and nothing is left to wait for, so that anyone may let it go. What was
+	/// placed with it and not confirmed is not waited for: otherwise whoever placed it could keep the
+	/// miner and its collateral by never sending it.
 	pub fn may_finish(miner: MinerId, record: &MinerOf<T>) -> Result<(), Error<T>> {
 		match record.phase {
 			Phase::Leaving { .. } | Phase::Expelled => (),

@@ -95,6 +95,10 @@ impl<T: Config> MinerLedger for Pallet<T> {
 	}
 
 	fn release(miner: MinerId, bytes: u64, purpose: Purpose) {
+		// A miner departs with what was placed with it and never confirmed.
+		if purpose == Purpose::Placement && !Loads::<T>::contains_key(miner) {
+			return;
+		}
 		Self::with_load(miner, |load| take_reservation(load, bytes, purpose));
 	}
 
@@ -438,18 +442,20 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::LeaveStarted { miner, expelled: true });
 	}
 
-	/// Suspends or reinstates the miner, whether it is there or not.
+	/// Suspends or reinstates the miner, whether it is there or not, and also while it leaves.
 	fn set_suspended(miner: MinerId, suspended: bool) -> DispatchResult {
 		let mut record = Miners::<T>::get(miner).ok_or(Error::<T>::UnknownMiner)?;
-		match record.phase {
-			Phase::Active { suspended: before } if before != suspended => (),
-			Phase::Active { suspended: true } => return Err(Error::<T>::AlreadySuspended.into()),
-			Phase::Active { suspended: false } => return Err(Error::<T>::NotSuspended.into()),
-			Phase::Leaving { .. } | Phase::Expelled => return Err(Error::<T>::IsLeaving.into()),
+		let (before, phase) = match record.phase {
+			Phase::Active { suspended: before } => (before, Phase::Active { suspended }),
+			Phase::Leaving { suspended: before } => (before, Phase::Leaving { suspended }),
+			Phase::Expelled => return Err(Error::<T>::IsLeaving.into()),
 			Phase::Departed { .. } => return Err(Error::<T>::HasDeparted.into()),
-		}
-		record.phase = Phase::Active { suspended };
-		if record.absence.is_none() {
+		};
+		ensure!(!suspended || !before, Error::<T>::AlreadySuspended);
+		ensure!(suspended || before, Error::<T>::NotSuspended);
+		let standing = record.standing();
+		record.phase = phase;
+		if record.standing() != standing {
 			record.since = T::Clock::now();
 		}
 		Self::restand(miner, record);

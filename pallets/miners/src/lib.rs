@@ -38,6 +38,9 @@
 //! after a cooldown, in which she can still be held to account for what comes to light late, she
 //! [withdraws](Pallet::withdraw) her collateral. The record is gone, and its keys may be used again.
 //!
+//! What was placed with her miner and never confirmed does not keep it: whoever placed it may never
+//! send it. It goes with the miner, and is to be placed elsewhere.
+//!
 //! # Standing
 //!
 //! | [`Standing`] | gets data | is moved away from | counts as present | until |
@@ -47,6 +50,9 @@
 //! | Absent | no | yes | no | a duty, `exit`, `expel_absent` |
 //! | Leaving | no | yes | yes | `finish`, `mark_absent` |
 //! | Leaving, expelled | no | yes | no | `finish`; a duty, if it is only absent |
+//!
+//! A miner that fails audits while it leaves is shown as *Leaving*, but is suspended all the same: it
+//! is not paid until it passes them again.
 //!
 //! A miner that leaves and is absent at the same time is shown as *expelled*, as that is what it
 //! means for its data, but comes back to *Leaving* with its next duty. One that was suspended when
@@ -417,7 +423,7 @@ pub mod pallet {
 		HasDeparted,
 		/// The miner is not leaving.
 		NotLeaving,
-		/// Data is still to be moved away, confirmed or restored.
+		/// Data is still to be moved away, or restored.
 		NotIdle,
 		/// The miner has departed, and the cooldown is not over yet.
 		CoolingDown,
@@ -753,8 +759,11 @@ pub mod pallet {
 			Ok(())
 		}
 
-		/// Lets a leaving miner go that holds nothing any more, and for which nothing is reserved.
-		/// The cooldown of its collateral begins.
+		/// Lets a leaving miner go that holds nothing any more, and has claimed nothing. The cooldown
+		/// of its collateral begins.
+		///
+		/// What is placed with it and not confirmed does not keep it, and can not be confirmed any more:
+		/// it is to be placed with another miner.
 		///
 		/// ## Dispatch Origin
 		///

@@ -125,6 +125,8 @@ impl crate::benchmarking::BenchmarkHelper for MockClock {
 	fn set_tick(tick: Tick) {
 		Now::set(&tick);
 	}
+
+	fn burden(_: MinerId) {}
 }
 
 impl crate::Config for Test {

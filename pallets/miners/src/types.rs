@@ -62,7 +62,7 @@ pub enum Phase {
 	/// It has declared to leave. Left by `finish` when its data has moved, and by `expel_absent`.
 	#[codec(index = 1)]
 	Leaving {
-		/// It had failed audits when it did: it goes without rewards.
+		/// It has failed audits, before it did or since: it gets no rewards.
 		suspended: bool,
 	},
 	/// It leaves against its will. Left by `finish`.
@@ -213,9 +213,10 @@ impl MinerLoad {
 		self.held.saturating_add(self.reserved)
 	}
 
-	/// Whether everything has moved away, and nothing is to come.
+	/// Whether everything has moved away, and nothing that it has claimed is to come. What is reserved
+	/// then is for what was placed with it, and may never be sent.
 	pub const fn is_idle(&self) -> bool {
-		self.fragments == 0 && self.reserved == 0 && self.claims == 0
+		self.fragments == 0 && self.claims == 0
 	}
 }
 

@@ -111,7 +111,8 @@ mod benchmarks {
 	fn close() {
 		let who = bought::<T>();
 		authorised::<T>(&who, T::MaxOperators::get());
-		SpacePallet::<T>::release(&who, &who, record::<T>(&who).reserved);
+		let reserved = record::<T>(&who).reserved;
+		SpacePallet::<T>::release(&who, &who, reserved, T::Clock::now());
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who.clone()));
@@ -132,22 +133,23 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// A tick of which every space is gone.
+	/// A full page, and a tick that had another one.
 	#[benchmark]
-	fn agenda_tick() {
+	fn agenda_page() {
 		let now = T::Clock::now();
-		let gone = vec![account("gone", 0, 0); T::MaxTasks::get() as usize];
+		let gone = vec![account("gone", 0, 0); T::TasksPerPage::get() as usize];
 		AgendaNext::<T>::put(now);
-		AgendaTasks::<T>::insert(now, BoundedVec::truncate_from(gone));
+		AgendaPages::<T>::insert(now, (1, 1));
+		AgendaTasks::<T>::insert((now, 1), BoundedVec::truncate_from(gone));
 
 		#[block]
 		{
 			AgendaOf::<T>::serve(
 				now,
 				&mut WeightMeter::new(),
-				T::WeightInfo::agenda_tick(),
+				T::WeightInfo::agenda_page(),
 				SpacePallet::<T>::task_weight(),
-				|_, _| None,
+				|_, _, _| (),
 			);
 		}
 
@@ -168,6 +170,22 @@ mod benchmarks {
 		}
 
 		assert!(record::<T>(&who).look > look);
+	}
+
+	/// A space that was put down for another tick.
+	#[benchmark]
+	fn agenda_nothing() {
+		let who = bought::<T>();
+		let look = record::<T>(&who).look;
+		let now = T::Clock::now();
+
+		#[block]
+		{
+			let at = look.saturating_add(1);
+			SpacePallet::<T>::look_at(at, who.clone(), now, &mut WeightMeter::new());
+		}
+
+		assert_eq!(record::<T>(&who).look, look);
 	}
 
 	/// What a step changes beside the files.

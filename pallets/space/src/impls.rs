@@ -98,7 +98,8 @@ impl<T: Config> Pallet<T> {
 				deposit
 			},
 		};
-		Operators::<T>::insert(&owner, &operator, Operator { bytes, until, deposit });
+		let since = T::Clock::now();
+		Operators::<T>::insert(&owner, &operator, Operator { bytes, until, deposit, since });
 		Self::deposit_event(Event::Authorised { owner, operator, bytes, until });
 		Ok(())
 	}
@@ -218,10 +219,13 @@ impl<T: Config> SpaceLedger<T::AccountId> for Pallet<T> {
 		Ok(())
 	}
 
-	fn release(payer: &T::AccountId, by: &T::AccountId, bytes: u64) {
-		// Where it was revoked meanwhile there is nothing to give back.
+	/// Gives an operator back what it may order, where it ordered this after the owner last said how
+	/// much that is. What it ordered before does not come on top; nor in the same tick, as that does
+	/// not show which was first.
+	fn release(payer: &T::AccountId, by: &T::AccountId, bytes: u64, ordered: Tick) {
 		if payer != by
 			&& let Some(mut operator) = Operators::<T>::get(payer, by)
+			&& ordered > operator.since
 		{
 			operator.bytes = operator.bytes.saturating_add(bytes);
 			Operators::<T>::insert(payer, by, operator);

@@ -24,14 +24,9 @@ enum Next {
 }
 
 impl<T: Config> Pallet<T> {
-	/// Has the agenda look at a space behind this tick, and returns when it does. Where it cannot,
-	/// `tidy` is what remains.
+	/// Has the agenda look at a space behind this tick, and returns when it does.
 	pub(crate) fn put_down(last: Tick, owner: &T::AccountId) -> Tick {
-		let at = last.saturating_add(1);
-		AgendaOf::<T>::schedule(at, owner.clone()).unwrap_or_else(|_| {
-			log::warn!(target: LOG_TARGET, "the agenda is full at {at}: a space needs a tidy");
-			at
-		})
+		AgendaOf::<T>::schedule(last.saturating_add(1), owner)
 	}
 
 	pub(crate) fn do_tidy(owner: &T::AccountId) -> DispatchResult {
@@ -46,39 +41,44 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Each space is in the agenda once: at the end of its time for new files, then at the end of
-	/// what is paid for.
+	/// Each space is in the agenda at the end of its time for new files, then at the end of what is
+	/// paid for.
 	pub(crate) fn serve_agenda(meter: &mut WeightMeter) {
 		let now = T::Clock::now();
-		let per_tick = T::WeightInfo::agenda_tick();
-		AgendaOf::<T>::serve(now, meter, per_tick, Self::task_weight(), |owner, meter| {
-			meter.consume(Self::look_weight());
-			// What was put down for an earlier space of this owner is over.
-			let mut space = Spaces::<T>::get(&owner).filter(|space| space.look <= now)?;
-			let grace = Parameters::<T>::get().grace;
-			match space.phase(now, grace) {
-				Phase::Open => {
-					space.look = Self::put_down(space.open_until(grace), &owner);
-					Spaces::<T>::insert(&owner, space);
-				},
-				Phase::Grace => {
-					space.look = Self::put_down(space.until, &owner);
-					let until = space.until;
-					Spaces::<T>::insert(&owner, space);
-					Self::deposit_event(Event::GraceBegan { owner, until });
-				},
-				Phase::Over => {
-					while meter.try_consume(Self::step_weight()).is_ok() {
-						if let Next::Gone = Self::step(&owner) {
-							return None;
-						}
-					}
-					// Behind the others that are due.
-					return AgendaOf::<T>::schedule(now.saturating_add(1), owner).err();
-				},
-			}
-			None
+		let per_page = T::WeightInfo::agenda_page();
+		AgendaOf::<T>::serve(now, meter, per_page, Self::task_weight(), |at, owner, meter| {
+			Self::look_at(at, owner, now, meter);
 		});
+	}
+
+	/// Looks at a space of this owner that was put down for tick `at`, and puts it down again.
+	pub(crate) fn look_at(at: Tick, owner: T::AccountId, now: Tick, meter: &mut WeightMeter) {
+		// What was put down for an earlier space is over.
+		let Some(space) = Spaces::<T>::get(&owner).filter(|space| space.look == at) else {
+			meter.consume(T::WeightInfo::agenda_nothing());
+			return;
+		};
+		meter.consume(Self::look_weight());
+		let grace = Parameters::<T>::get().grace;
+		let phase = space.phase(now, grace);
+		let last = match phase {
+			Phase::Open => space.open_until(grace),
+			Phase::Grace => space.until,
+			Phase::Over => {
+				while meter.try_consume(Self::step_weight()).is_ok() {
+					if let Next::Gone = Self::step(&owner) {
+						return;
+					}
+				}
+				// Behind the others that are due.
+				now
+			},
+		};
+		let look = Self::put_down(last, &owner);
+		Spaces::<T>::mutate_extant(&owner, |space| space.look = look);
+		if phase == Phase::Grace {
+			Self::deposit_event(Event::GraceBegan { owner, until: space.until });
+		}
 	}
 
 	/// Begins the removal of one file of a lapsed space, or removes the space.

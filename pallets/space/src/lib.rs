@@ -20,8 +20,8 @@
 //!
 //! Bob runs a gateway, and stores files for Alice. She [authorises](Call::authorise) him as her
 //! **operator**: up to so many bytes, until such a tick. What he orders in her name is hers. An
-//! order of his that fails gives him back what he may still order; she may
-//! [revoke](Call::revoke) it all at any time.
+//! order of his that fails gives him back what he may still order, unless she has said anew what
+//! that is since he made it; she may [revoke](Call::revoke) it all at any time.
 //!
 //! The year is nearly over, and Alice does not notice. For the last week, the **grace**, which she
 //! has paid for as well, nothing new can be stored, and miners are paid as before. At its end her
@@ -44,7 +44,9 @@
 //! | Over | after | no | no | no |
 //!
 //! These follow from the record and the clock alone. The agenda only removes what is over;
-//! [`tidy`](Call::tidy) does what it has not.
+//! [`tidy`](Call::tidy) does what it has not. As files that nobody pays for take their miners' room
+//! until they are removed, the agenda is a [`Calendar`], which never drops a space: however many end
+//! with a tick, it comes to each of them.
 //!
 //! # Properties
 //!
@@ -56,6 +58,8 @@
 //! 3. *Held*: what is held of an account is the deposit of its space and of its operators.
 //! 4. *Listed*: every operator belongs to a space, which counts it; there are at most
 //!    [`Config::MaxOperators`] of each.
+//! 5. *Awaited*: the agenda has every space at the tick at which it looks at it. What else it has of
+//!    an owner was for an earlier space, and comes to nothing.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -83,18 +87,19 @@ mod mock;
 #[cfg(test)]
 mod tests;
 
-use pallet_planaria_support::Agenda;
+use pallet_planaria_support::Calendar;
 #[cfg(doc)]
 use pallet_planaria_support::Pot;
 
 pub(crate) const LOG_TARGET: &str = "runtime::space";
 
 /// The spaces to look at when a tick has come.
-pub(crate) type AgendaOf<T> = Agenda<
+pub(crate) type AgendaOf<T> = Calendar<
 	AgendaTasks<T>,
+	AgendaPages<T>,
 	AgendaNext<T>,
 	<T as frame_system::Config>::AccountId,
-	<T as Config>::MaxTasks,
+	<T as Config>::TasksPerPage,
 >;
 
 // For the types that the storage macros write.
@@ -151,9 +156,9 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxOperators: Get<u32>;
 
-		/// How many spaces are looked at in one tick at most; further ones come at one of the next.
+		/// How many spaces a page of the agenda has at most. A tick has as many pages as it takes.
 		#[pallet::constant]
-		type MaxTasks: Get<u32>;
+		type TasksPerPage: Get<u32>;
 
 		/// What the agenda may use of a block at most.
 		#[pallet::constant]
@@ -188,10 +193,15 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Parameters<T> = StorageValue<_, Params, ValueQuery>;
 
-	/// The spaces to look at, by tick.
+	/// The spaces to look at, by the tick and the number of the page.
 	#[pallet::storage]
 	pub type AgendaTasks<T: Config> =
-		StorageMap<_, Identity, Tick, BoundedVec<T::AccountId, T::MaxTasks>, ValueQuery>;
+		StorageMap<_, Identity, (Tick, u32), BoundedVec<T::AccountId, T::TasksPerPage>, ValueQuery>;
+
+	/// The numbers of the first page that is left of a tick and of its last one, where these are not
+	/// both zero.
+	#[pallet::storage]
+	pub type AgendaPages<T> = StorageMap<_, Identity, Tick, (u32, u32), ValueQuery>;
 
 	/// The first tick that may still have some.
 	#[pallet::storage]
@@ -369,10 +379,10 @@ pub mod pallet {
 
 		fn integrity_test() {
 			assert!(Params::default().check(), "the default parameters are unsound");
-			assert!(T::Era::get() > 0 && T::MaxTasks::get() > 0 && T::MaxOperators::get() > 0);
+			assert!(T::Era::get() > 0 && T::TasksPerPage::get() > 0 && T::MaxOperators::get() > 0);
 			assert!(T::MaxBytes::get() <= 1 << 50, "an amount could be higher than any");
 
-			let one = T::WeightInfo::agenda_tick().saturating_add(Self::task_weight());
+			let one = T::WeightInfo::agenda_page().saturating_add(Self::task_weight());
 			assert!(one.all_lte(T::AgendaWeight::get()), "the agenda could never remove a space");
 			let weights = T::BlockWeights::get();
 			let class = weights.get(DispatchClass::Normal);
@@ -457,7 +467,8 @@ pub mod pallet {
 		///
 		/// ## Parameters
 		///
-		/// - `bytes`: how many stored bytes it may order from now on, whatever it has ordered before;
+		/// - `bytes`: how many stored bytes it may order from now on, whatever it has ordered before (in
+		///   the same tick, too) and whatever of that fails;
 		/// - `until`: the last tick at which it may.
 		///
 		/// ## Events

@@ -96,7 +96,7 @@ impl crate::Config for Test {
 	type Era = ConstU32<ERA>;
 	type MaxBytes = ConstU64<{ 100 * TIB }>;
 	type MaxOperators = ConstU32<3>;
-	type MaxTasks = ConstU32<4>;
+	type TasksPerPage = ConstU32<4>;
 	type AgendaWeight = AgendaWeight;
 	type WeightInfo = crate::weights::SubstrateWeight<Test>;
 	#[cfg(feature = "runtime-benchmarks")]
@@ -165,8 +165,9 @@ impl Pot<AccountId> for MockPot {
 	}
 }
 
-/// A file, as the stand-in keeps it: its owner, who ordered it, its bytes and whether it is stored.
-pub type MockFile = (AccountId, AccountId, u64, bool);
+/// A file, as the stand-in keeps it: its owner, who ordered it, its bytes, whether it is stored and
+/// when it was ordered.
+pub type MockFile = (AccountId, AccountId, u64, bool, Tick);
 
 #[storage_alias]
 type Stored = StorageMap<Mock, Identity, FileIndex, MockFile>;
@@ -184,21 +185,21 @@ impl MockFiles {
 			*next += 1;
 			*next - 1
 		}));
-		Stored::insert(file, (owner, by, bytes, false));
+		Stored::insert(file, (owner, by, bytes, false, now()));
 		Ok(file)
 	}
 
 	pub fn activate(file: FileIndex) {
-		if let Some((owner, by, bytes, false)) = Stored::get(file) {
-			Stored::insert(file, (owner, by, bytes, true));
+		if let Some((owner, by, bytes, false, ordered)) = Stored::get(file) {
+			Stored::insert(file, (owner, by, bytes, true, ordered));
 			Space::settle(&owner, bytes);
 		}
 	}
 
 	pub fn delete(file: FileIndex) {
 		match Stored::take(file) {
-			Some((owner, by, bytes, false)) => Space::release(&owner, &by, bytes),
-			Some((owner, _, bytes, true)) => Space::free(&owner, bytes),
+			Some((owner, by, bytes, false, at)) => Space::release(&owner, &by, bytes, at),
+			Some((owner, _, bytes, true, _)) => Space::free(&owner, bytes),
 			None => {},
 		}
 	}
@@ -212,7 +213,7 @@ impl OnSpaceLapsed<AccountId> for MockFiles {
 	fn on_space_lapsed(payer: AccountId, after: Option<FileIndex>) -> Option<Lapsed> {
 		let mut own: Vec<_> = Stored::iter().filter(|(_, file)| file.0 == payer).collect();
 		own.sort();
-		let (file, (_, _, bytes, active)) =
+		let (file, (_, _, bytes, active, _)) =
 			own.into_iter().find(|(file, _)| after.is_none_or(|after| *file > after))?;
 		Stored::remove(file);
 		let (reserved, used) = if active { (0, bytes) } else { (bytes, 0) };
@@ -294,7 +295,7 @@ pub fn check() {
 	assert_eq!(actual, flowing, "what flows");
 
 	let mut stored = BTreeMap::<AccountId, (u64, u64)>::new();
-	for (_, (owner, _, bytes, active)) in MockFiles::all() {
+	for (_, (owner, _, bytes, active, _)) in MockFiles::all() {
 		let entry = stored.entry(owner).or_default();
 		*(if active { &mut entry.1 } else { &mut entry.0 }) += bytes;
 	}

@@ -4,6 +4,7 @@
 //! The crate's properties, checked.
 
 use crate::*;
+use alloc::collections::BTreeSet;
 use frame_support::{
 	ensure,
 	traits::{Get, fungible::InspectHold as _},
@@ -22,7 +23,8 @@ impl<T: Config> Pallet<T> {
 			Self::check_paid(&space)?;
 			Self::check_held(&owner, &space)?;
 		}
-		Self::check_listed()
+		Self::check_listed()?;
+		Self::check_awaited()
 	}
 
 	/// No more is reserved and used than was bought.
@@ -63,6 +65,15 @@ impl<T: Config> Pallet<T> {
 		}
 		let all = Operators::<T>::iter_keys().count() as u64;
 		ensure!(counted == all, "an operator without a space");
+		Ok(())
+	}
+
+	/// The agenda has every space at the tick at which it looks at it.
+	fn check_awaited() -> Check {
+		let tasks: BTreeSet<_> = AgendaOf::<T>::tasks(T::Clock::now())?.into_iter().collect();
+		for (owner, space) in Spaces::<T>::iter() {
+			ensure!(tasks.contains(&(space.look, owner)), "the agenda does not come to a space");
+		}
 		Ok(())
 	}
 }

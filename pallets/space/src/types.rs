@@ -166,6 +166,8 @@ pub struct Operator {
 	pub until: Tick,
 	/// What is held of the owner for this record.
 	pub deposit: u128,
+	/// When the owner last said how much it may order.
+	pub since: Tick,
 }
 
 /// What root can tune.

@@ -5,7 +5,7 @@
 //!
 //! A deadline stands in the record it concerns and every call compares it with now; the agenda
 //! only removes what is over and deposits the events. A late or dropped task therefore changes
-//! nothing but an event's time.
+//! nothing but an event's time. What is not like that belongs in a [`Calendar`](crate::Calendar).
 
 use codec::FullCodec;
 use core::marker::PhantomData;

@@ -10,6 +10,7 @@
 //!
 //! - [`traits`]: the seams between the pallets, and the types that cross them,
 //! - [`agenda`]: tidying up when a tick has come, under a weight limit,
+//! - [`calendar`]: the same of what nobody else does, so that nothing is ever dropped,
 //! - [`hot_key`]: the key a miner's node signs with.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -21,6 +22,8 @@ pub mod traits;
 pub mod standings;
 
 pub mod agenda;
+
+pub mod calendar;
 
 pub mod hot_key {
 	//! The key a miner's node signs with: duties, and the orders and claims it starts itself.
@@ -36,5 +39,6 @@ pub mod hot_key {
 }
 
 pub use agenda::Agenda;
+pub use calendar::Calendar;
 pub use standings::{StandingCache, StandingPage};
 pub use traits::*;

@@ -172,7 +172,8 @@ pub trait MinerLedger {
 	/// claim, is below its claim limit.
 	fn reserve(miner: MinerId, bytes: u64, purpose: Purpose) -> DispatchResult;
 
-	/// Gives a reservation back.
+	/// Gives a reservation back. Where it was made for a placement, and the miner has departed without
+	/// ever confirming it, it is gone already.
 	fn release(miner: MinerId, bytes: u64, purpose: Purpose);
 
 	/// Turns a reservation into one fragment held.
@@ -270,7 +271,7 @@ impl Brake for () {
 /// Each fails where the miner is not registered or its standing does not allow it, and then changes
 /// nothing.
 pub trait Discipline {
-	/// Gives the miner no new data and no rewards, until it is reinstated.
+	/// Gives the miner no new data and no rewards, until it is reinstated; also one that leaves.
 	fn suspend(miner: MinerId) -> DispatchResult;
 
 	/// Ends a suspension.
@@ -551,8 +552,8 @@ pub trait SpaceLedger<AccountId> {
 	/// Reserves a new order's bytes of `payer`, on whose behalf `by` acts.
 	fn reserve(payer: &AccountId, by: &AccountId, bytes: u64) -> DispatchResult;
 
-	/// Gives the reservation of an order that failed back.
-	fn release(payer: &AccountId, by: &AccountId, bytes: u64);
+	/// Gives the reservation of an order back that failed, and that `by` had made at this tick.
+	fn release(payer: &AccountId, by: &AccountId, bytes: u64, ordered: Tick);
 
 	/// Turns the reservation of an order that became active into use.
 	fn settle(payer: &AccountId, bytes: u64);
@@ -570,7 +571,7 @@ impl<AccountId: PartialEq> SpaceLedger<AccountId> for () {
 		if payer == by { Ok(()) } else { Err(DispatchError::BadOrigin) }
 	}
 
-	fn release(_: &AccountId, _: &AccountId, _: u64) {}
+	fn release(_: &AccountId, _: &AccountId, _: u64, _: Tick) {}
 
 	fn settle(_: &AccountId, _: u64) {}
 

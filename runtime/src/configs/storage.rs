@@ -96,7 +96,6 @@ impl pallet_planaria_files::Config for Runtime {
 	type DutyGate = Miners;
 	type MaxAgendaWeight = AgendaWeight;
 	type MaxBatch = ConstU32<128>;
-	type MaxFilesPerTick = ConstU32<64>;
 	type MinerCount = Miners;
 	type MinerLedger = Miners;
 	type OnConfirmed = Audit;
@@ -104,6 +103,7 @@ impl pallet_planaria_files::Config for Runtime {
 	type OnSegmentStored = Audit;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type SpaceLedger = Space;
+	type TasksPerPage = ConstU32<64>;
 	type WeightInfo = pallet_planaria_files::weights::SubstrateWeight<Runtime>;
 }
 
@@ -139,10 +139,10 @@ impl pallet_planaria_space::Config for Runtime {
 	type Era = Era;
 	type MaxBytes = MaxSpace;
 	type MaxOperators = ConstU32<16>;
-	type MaxTasks = ConstU32<64>;
 	type OnSpaceLapsed = Files;
 	type Pot = Rewards;
 	type RuntimeHoldReason = RuntimeHoldReason;
+	type TasksPerPage = ConstU32<64>;
 	type WeightInfo = pallet_planaria_space::weights::SubstrateWeight<Runtime>;
 }
 

@@ -194,7 +194,7 @@ fn what_is_over_frees_its_space() {
 		// All of it is free again.
 		let bytes = space::Spaces::<Runtime>::get(account(OWNER)).unwrap().bytes;
 		assert!(Space::reserve(&account(OWNER), &account(OWNER), bytes).is_ok());
-		Space::release(&account(OWNER), &account(OWNER), bytes);
+		Space::release(&account(OWNER), &account(OWNER), bytes, Clock::now());
 	});
 }
 

@@ -217,7 +217,7 @@ fn a_deleted_file_leaves_nothing_behind_even_under_restoration() {
 		assert_eq!(restore::Orders::<Runtime>::iter().count(), 0);
 		assert_eq!(Balances::total_balance_on_hold(&account(OWNER)), before);
 		for miner in 0..4 {
-			assert!(load(miner).is_idle(), "{miner}");
+			assert_eq!((load(miner).is_idle(), load(miner).used()), (true, 0), "{miner}");
 		}
 		// Nor does the batch that nobody can report, once its miner has left.
 		assert!(restore::Batches::<Runtime>::iter_key_prefix(MinerId(3)).next().is_some());
@@ -242,7 +242,67 @@ fn an_order_that_nobody_confirms_fails() {
 		chain.blocks(files::Parameters::<Runtime>::get().order_timeout + 1);
 		assert_eq!(file.state(), None);
 		assert_eq!(Balances::total_balance_on_hold(&account(OWNER)), held);
-		assert!((0..3).all(|miner| load(miner).is_idle()));
+		assert!((0..3).all(|miner| load(miner).is_idle() && load(miner).used() == 0));
+	});
+}
+
+/// Who stores a file, and has a miner that confirms a fragment now and then, can have its order run
+/// for as long as it likes.
+#[test]
+fn a_miner_that_leaves_does_not_wait_for_what_it_is_never_sent() {
+	on_network(|chain| {
+		without_audits();
+		let file = chain.block(|| {
+			let file = TestFile::order(1);
+			file.place([0, 1, 2]);
+			file
+		});
+		let timeout = files::Parameters::<Runtime>::get().order_timeout;
+		chain.blocks(timeout - 10);
+		chain.block(|| apply_duty(&confirm(0, &[file.fragment(0)])));
+		chain.block(|| apply_ok(signed(&stash_pair(1), miners::Call::exit {})));
+		chain.blocks(20);
+		assert_eq!(file.state(), Some(FileState::Pending));
+		assert_eq!((load(1).is_idle(), load(1).reserved), (true, file.fragment_len()));
+
+		// Anybody lets it go, and its collateral is free after the cooldown.
+		let finish = miners::Call::finish { miner: MinerId(1) };
+		chain.block(|| apply_ok(signed(&OWNER.pair(), finish)));
+		assert_eq!(standing(1), None);
+		chain.block(|| assert!(apply(&confirm(1, &[file.fragment(1)])).is_err()));
+		chain.blocks(miners::Parameters::<Runtime>::get().cooldown);
+		let withdraw = miners::Call::withdraw { amount: 0 };
+		chain.block(|| apply_ok(signed(&stash_pair(1), withdraw)));
+		assert_eq!(stake(1), 0);
+
+		// The fragment is placed elsewhere.
+		assert_eq!(file.holder(1), Some(1));
+		chain.block(|| file.place([0, 3, 2]));
+		chain.block(|| {
+			apply_duty(&confirm(3, &[file.fragment(1)]));
+			apply_duty(&confirm(2, &[file.fragment(2)]));
+		});
+		assert_eq!((file.state(), file.holder(1)), (Some(FileState::Active), Some(3)));
+	});
+}
+
+#[test]
+fn what_was_placed_with_a_miner_that_has_departed_is_removed_as_well() {
+	on_network(|chain| {
+		let held = Balances::total_balance_on_hold(&account(OWNER));
+		let file = chain.block(|| {
+			let file = TestFile::order(1);
+			file.place([0, 1, 2]);
+			file
+		});
+		chain.block(|| {
+			apply_ok(signed(&stash_pair(1), miners::Call::exit {}));
+			apply_ok(signed(&OWNER.pair(), miners::Call::finish { miner: MinerId(1) }));
+		});
+		chain.blocks(files::Parameters::<Runtime>::get().order_timeout + 1);
+		assert_eq!(file.state(), None);
+		assert_eq!(Balances::total_balance_on_hold(&account(OWNER)), held);
+		assert!([0, 2, 3].into_iter().all(|miner| load(miner).used() == 0));
 	});
 }
 

@@ -30,7 +30,9 @@ fn every_pallet_fits_its_settings() {
 fn fill_agendas() {
 	// What is over already is quickly done.
 	const TICKS: u32 = 60;
-	let batch = <Runtime as files::Config>::MaxFilesPerTick::get();
+	// There is no end to what files and spaces may have to do with one tick.
+	const PAGES: u32 = 8;
+	let batch = <Runtime as files::Config>::TasksPerPage::get();
 	let tasks = <Runtime as restore::Config>::MaxTasks::get();
 	let answers = <Runtime as audit::Config>::MaxTasks::get();
 	pallet_planaria_clock::Now::<Runtime>::put(TICKS);
@@ -38,18 +40,25 @@ fn fill_agendas() {
 	restore::AgendaNext::<Runtime>::put(1);
 	space::AgendaNext::<Runtime>::put(1);
 	rewards::AgendaNext::<Runtime>::put(1);
-	let owners: u32 = <Runtime as space::Config>::MaxTasks::get();
+	let owners: u32 = <Runtime as space::Config>::TasksPerPage::get();
 	let halves: u32 = <Runtime as rewards::Config>::MaxTasks::get();
 	audit::AgendaNext::<Runtime>::put(1);
 	audit::LastRound::<Runtime>::kill();
 	for tick in 1..=TICKS {
-		let due = (0..batch).map(|n| FileIndex(n.into())).collect();
-		files::Due::<Runtime>::insert(tick, BoundedVec::truncate_from(due));
+		let removal = |n: u32| files::Task::Removal(FileIndex(n.into()));
+		let due: BoundedVec<_, <Runtime as files::Config>::TasksPerPage> =
+			BoundedVec::truncate_from((0..batch).map(removal).collect());
+		let lapsed: BoundedVec<_, <Runtime as space::Config>::TasksPerPage> =
+			BoundedVec::truncate_from(vec![account(Sr25519Keyring::Alice); owners as usize]);
+		for page in 0..PAGES {
+			files::Due::<Runtime>::insert((tick, page), due.clone());
+			space::AgendaTasks::<Runtime>::insert((tick, page), lapsed.clone());
+		}
+		files::DuePages::<Runtime>::insert(tick, (0, PAGES - 1));
+		space::AgendaPages::<Runtime>::insert(tick, (0, PAGES - 1));
 		let fragment = |n| FragmentId { segment: SegmentId(u64::from(n)), index: 0 };
 		let ends = (0..tasks).map(|n| restore::Task::CountdownEnds(fragment(n).segment)).collect();
 		restore::AgendaTasks::<Runtime>::insert(tick, BoundedVec::truncate_from(ends));
-		let lapsed = vec![account(Sr25519Keyring::Alice); owners as usize];
-		space::AgendaTasks::<Runtime>::insert(tick, BoundedVec::truncate_from(lapsed));
 		let kept = (0..halves).map(fragment).collect();
 		rewards::AgendaTasks::<Runtime>::insert(tick, BoundedVec::truncate_from(kept));
 		let due = (0..answers).map(|n| audit::Task::AnswerDue(MinerId(n % 4), fragment(n)));

@@ -22,7 +22,7 @@ fn active_of(segments: u32) -> FileIndex {
 
 /// What the agenda needs to get on at all.
 fn least() -> Weight {
-	<Test as Config>::WeightInfo::serve_tick().saturating_add(Files::task_weight())
+	<Test as Config>::WeightInfo::serve_page().saturating_add(Files::task_weight())
 }
 
 #[test]
@@ -129,7 +129,58 @@ fn a_removal_stops_anywhere_and_goes_on() {
 		}
 		assert!(cursors.len() > 1 && cursors.is_sorted_by(|a, b| a < b), "{cursors:?}");
 		// What is left is the order's deadline, at tick 101.
-		assert!(Due::<Test>::iter_keys().all(|at| at == 101));
+		assert!(Due::<Test>::iter_keys().all(|(at, _)| at == 101));
+	});
+}
+
+#[test]
+fn whatever_is_deleted_goes_however_much_that_is() {
+	build_and_execute(|| {
+		// Pages by the dozen, and more than a block can do.
+		let files: Vec<_> = (0..300)
+			.map(|_| {
+				let file = order_of(1, CodingParams::LEAN);
+				place(file, 0, &[&[0, 1, 2]]);
+				file
+			})
+			.collect();
+		for file in &files {
+			assert_ok!(Files::delete(signed(ALICE), *file));
+		}
+		assert_eq!(MockMiners::load(0).placed, 300 * SHORT);
+		check();
+		let mut left = vec![300];
+		for now in 1..100 {
+			poll_at(now);
+			check();
+			left.push(crate::Files::<Test>::iter().count());
+			if left.last() == Some(&0) {
+				break;
+			}
+		}
+		assert!(left.len() > 3 && left.is_sorted_by(|more, less| more > less), "{left:?}");
+		assert_eq!(left.last(), Some(&0));
+		assert_eq!(MockMiners::load(0), Load::default());
+		assert_eq!(Balances::free_balance(ALICE), RICH);
+	});
+}
+
+#[test]
+fn what_somebody_tidied_up_comes_to_nothing_in_the_agenda() {
+	build_and_execute(|| {
+		let (file, other) = (placed(), placed());
+		for file in [file, other] {
+			assert_ok!(Files::delete(signed(ALICE), file));
+		}
+		assert_ok!(Files::tidy(signed(BOB), BoundedVec::truncate_from(vec![file])));
+		assert_eq!(Files::file(file), None);
+		check();
+		events();
+		let mut meter = WeightMeter::new();
+		Files::do_task(Task::Removal(file), 1, &mut meter);
+		assert_eq!(meter.consumed(), <Test as Config>::WeightInfo::serve_nothing());
+		poll();
+		assert_eq!(events(), [Event::Removed { file: other }]);
 	});
 }
 

@@ -79,6 +79,8 @@ fn the_layouts_are_these() {
 		assert_eq!(record(file).encoded_size(), constant + 2 * 8 + 1 + 1);
 		// With a label and a draw: seed, ids, how many.
 		assert_eq!(FileOf::<Test>::max_encoded_len(), constant + 2 * 8 + 66 + 1 + 33 + 4 + 1);
+		assert_eq!(Task::Deadline(FileIndex(7)).encode(), [0, 7, 0, 0, 0, 0, 0, 0, 0]);
+		assert_eq!(Task::Removal(FileIndex(7)).encode(), [1, 7, 0, 0, 0, 0, 0, 0, 0]);
 		let drawn = Placement::Drawn(BoundedVec::truncate_from(vec![Some(3), None]));
 		assert_eq!(drawn.encode(), [1, 8, 1, 3, 0]);
 	});

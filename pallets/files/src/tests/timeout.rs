@@ -65,6 +65,7 @@ fn an_overdue_order_is_resumed_by_a_confirmation() {
 		let error = tidy(&[file]).expect_err("there is nothing to be done");
 		assert_eq!(error.error, Error::<Test>::NothingToTidy.into());
 		poll();
+		poll_at(599);
 		assert_eq!(record(file).state, FileState::Pending);
 		poll_at(600);
 		assert_eq!(Files::file(file), None);
@@ -82,9 +83,10 @@ fn once_its_removal_began_an_order_is_over() {
 		let mut meter = WeightMeter::with_limit(one);
 		let mut failed = record(file);
 		failed.state = FileState::Failed;
-		MockSpace::release(&ALICE, &ALICE, STORED);
+		MockSpace::release(&ALICE, &ALICE, STORED, 1);
 		Files::sweep(&mut failed, &mut meter);
 		crate::Files::<Test>::insert(file, failed);
+		AgendaOf::<Test>::schedule(101, &Task::Removal(file));
 		assert_eq!(record(file).swept, 1);
 		check();
 
@@ -105,8 +107,7 @@ fn once_its_removal_began_an_order_is_over() {
 fn anyone_tidies_what_the_agenda_has_not() {
 	build_and_execute(|| {
 		let (first, second, fresh) = (placed(), placed(), FileIndex(2));
-		// The agenda lost them.
-		let _ = Due::<Test>::clear(u32::MAX, None);
+		// The agenda has not come to them.
 		MockClock::set(101);
 		assert_eq!(order(), fresh);
 		events();
@@ -122,6 +123,31 @@ fn anyone_tidies_what_the_agenda_has_not() {
 			.concat();
 		assert_eq!(events(), expected);
 		assert_eq!(record(fresh).state, FileState::Pending);
+		// When it does there is nothing left to do.
+		poll();
+		assert_eq!(events(), []);
+	});
+}
+
+#[test]
+fn the_agenda_goes_on_with_what_a_tidy_let_fail() {
+	build_and_execute(|| {
+		let coding = CodingParams::LEAN;
+		let file = order_of(coding.segment_capacity() * 1_000, coding);
+		let segments: Vec<&[u32]> = (0..256).map(|_| &[0, 1, 2][..]).collect();
+		for first in [0, 256, 512] {
+			place(file, first, &segments);
+		}
+		MockClock::set(101);
+		let small = order();
+		let post = tidy(&[file, small]).expect("there is something to be done");
+		assert!(post.actual_weight.expect("it is measured").all_lte(Files::tidy_weight(2)));
+		assert_eq!(record(file).state, FileState::Failed);
+		check();
+		for now in 101..200 {
+			poll_at(now);
+		}
+		assert_eq!((Files::file(file), record(small).state), (None, FileState::Pending));
 	});
 }
 
@@ -153,16 +179,46 @@ fn a_tidy_is_bounded_and_pays_for_what_it_did() {
 }
 
 #[test]
-fn many_orders_at_one_tick_spill_and_fail_all_the_same() {
+fn however_many_orders_end_with_one_tick_all_of_them_fail() {
 	build_and_execute(|| {
-		// Seventeen ticks of eight, and a few the agenda drops.
-		let files: Vec<_> = (0..17 * 8 + 3).map(|_| order_of(1, CodingParams::LEAN)).collect();
-		for now in 101..101 + 40 {
+		// Twenty-five pages.
+		for _ in 0..200 {
+			order_of(1, CodingParams::LEAN);
+		}
+		assert!(Due::<Test>::iter_keys().all(|(at, _)| at == 101));
+		poll_at(100);
+		assert_eq!(crate::Files::<Test>::iter().count(), 200);
+		for now in 101..110 {
+			poll_at(now);
+			check();
+		}
+		assert_eq!(crate::Files::<Test>::iter().count(), 0);
+		assert_eq!(Due::<Test>::iter().count() + DuePages::<Test>::iter().count(), 0);
+		assert_eq!(Balances::free_balance(ALICE), RICH);
+	});
+}
+
+#[test]
+fn an_order_that_was_confirmed_meanwhile_is_put_down_again_wherever_that_is() {
+	build_and_execute(|| {
+		// All of them are confirmed in part at one tick, and end with another one.
+		let files: Vec<_> = (0..40).map(|_| order_of(1, CodingParams::LEAN)).collect();
+		for file in &files {
+			place(*file, 0, &[&[0, 1, 2]]);
+		}
+		MockClock::set(90);
+		for file in &files {
+			confirm(0, &[fragment(*file, 0, 0)]);
+		}
+		poll_at(101);
+		assert!(Due::<Test>::iter_keys().all(|(at, _)| at == 190));
+		check();
+		poll_at(189);
+		assert_eq!(crate::Files::<Test>::iter().count(), 40);
+		for now in 190..195 {
 			poll_at(now);
 		}
-		assert_eq!(crate::Files::<Test>::iter().count(), 3);
-		assert_ok!(tidy(&files[17 * 8..]));
 		assert_eq!(crate::Files::<Test>::iter().count(), 0);
-		assert_eq!(Balances::free_balance(ALICE), RICH);
+		assert_eq!(MockMiners::load(0), Load::default());
 	});
 }

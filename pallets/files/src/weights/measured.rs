@@ -27,14 +27,14 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 
 	/// `s` is in `1..=256`.
 	fn place(s: u32) -> Weight {
-		// At least 118_932_000 ps.
+		// By hand until it is measured again: each fragment between miners of its own.
 		Weight::from_parts(746_195_003, 11098)
-			.saturating_add(Weight::from_parts(127_624_571, 0).saturating_mul(s.into()))
-			.saturating_add(Weight::from_parts(0, 2766).saturating_mul(s.into()))
+			.saturating_add(Weight::from_parts(280_000_000, 0).saturating_mul(s.into()))
+			.saturating_add(Weight::from_parts(0, 12874).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads(11))
-			.saturating_add(T::DbWeight::get().reads(1u64.saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().reads(7u64.saturating_mul(s.into())))
 			.saturating_add(T::DbWeight::get().writes(5))
-			.saturating_add(T::DbWeight::get().writes(1u64.saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().writes(5u64.saturating_mul(s.into())))
 	}
 
 	/// `n` is in `2..=64`.
@@ -62,22 +62,22 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 
 	fn delete() -> Weight {
-		// At least 80_601_000 ps.
-		Weight::from_parts(125_534_000, 3983)
-			.saturating_add(T::DbWeight::get().reads(7))
-			.saturating_add(T::DbWeight::get().writes(5))
+		// By hand until it is measured again: an operator.
+		Weight::from_parts(160_000_000, 3983)
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(7))
 	}
 
 	/// `n` is in `1..=128`.
 	fn tidy(n: u32) -> Weight {
-		// At least 152_665_000 ps.
+		// By hand until it is measured again: owners and operators of each.
 		Weight::from_parts(251_790_000, 3611)
-			.saturating_add(Weight::from_parts(376_508_228, 0).saturating_mul(n.into()))
-			.saturating_add(Weight::from_parts(0, 2753).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(600_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(0, 18000).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().reads(1u64.saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().reads(7u64.saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(4))
-			.saturating_add(T::DbWeight::get().writes(3u64.saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes(9u64.saturating_mul(n.into())))
 	}
 
 	fn set_params() -> Weight {
@@ -87,18 +87,23 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
-	fn serve_tick() -> Weight {
-		// At least 128_740_000 ps.
+	fn serve_page() -> Weight {
+		// By hand until it is measured again: the numbers of pages.
 		Weight::from_parts(184_855_000, 3983)
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(2))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(3))
 	}
 
 	fn serve_task() -> Weight {
-		// At least 150_220_000 ps.
-		Weight::from_parts(230_399_000, 3983)
-			.saturating_add(T::DbWeight::get().reads(9))
-			.saturating_add(T::DbWeight::get().writes(9))
+		// By hand until it is measured again: an operator.
+		Weight::from_parts(250_000_000, 3983)
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(10))
+	}
+
+	fn serve_nothing() -> Weight {
+		// By hand until it is measured again: a file is looked up.
+		Weight::from_parts(30_000_000, 3756).saturating_add(T::DbWeight::get().reads(1))
 	}
 
 	fn sweep_gap() -> Weight {
@@ -128,12 +133,12 @@ impl WeightInfo for () {
 
 	fn place(s: u32) -> Weight {
 		Weight::from_parts(746_195_003, 11098)
-			.saturating_add(Weight::from_parts(127_624_571, 0).saturating_mul(s.into()))
-			.saturating_add(Weight::from_parts(0, 2766).saturating_mul(s.into()))
+			.saturating_add(Weight::from_parts(280_000_000, 0).saturating_mul(s.into()))
+			.saturating_add(Weight::from_parts(0, 12874).saturating_mul(s.into()))
 			.saturating_add(RocksDbWeight::get().reads(11))
-			.saturating_add(RocksDbWeight::get().reads(1u64.saturating_mul(s.into())))
+			.saturating_add(RocksDbWeight::get().reads(7u64.saturating_mul(s.into())))
 			.saturating_add(RocksDbWeight::get().writes(5))
-			.saturating_add(RocksDbWeight::get().writes(1u64.saturating_mul(s.into())))
+			.saturating_add(RocksDbWeight::get().writes(5u64.saturating_mul(s.into())))
 	}
 
 	fn place_fragments(n: u32) -> Weight {
@@ -157,19 +162,19 @@ impl WeightInfo for () {
 	}
 
 	fn delete() -> Weight {
-		Weight::from_parts(125_534_000, 3983)
-			.saturating_add(RocksDbWeight::get().reads(7))
-			.saturating_add(RocksDbWeight::get().writes(5))
+		Weight::from_parts(160_000_000, 3983)
+			.saturating_add(RocksDbWeight::get().reads(9))
+			.saturating_add(RocksDbWeight::get().writes(7))
 	}
 
 	fn tidy(n: u32) -> Weight {
 		Weight::from_parts(251_790_000, 3611)
-			.saturating_add(Weight::from_parts(376_508_228, 0).saturating_mul(n.into()))
-			.saturating_add(Weight::from_parts(0, 2753).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(600_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(0, 18000).saturating_mul(n.into()))
 			.saturating_add(RocksDbWeight::get().reads(6))
-			.saturating_add(RocksDbWeight::get().reads(1u64.saturating_mul(n.into())))
+			.saturating_add(RocksDbWeight::get().reads(7u64.saturating_mul(n.into())))
 			.saturating_add(RocksDbWeight::get().writes(4))
-			.saturating_add(RocksDbWeight::get().writes(3u64.saturating_mul(n.into())))
+			.saturating_add(RocksDbWeight::get().writes(9u64.saturating_mul(n.into())))
 	}
 
 	fn set_params() -> Weight {
@@ -178,16 +183,20 @@ impl WeightInfo for () {
 			.saturating_add(RocksDbWeight::get().writes(1))
 	}
 
-	fn serve_tick() -> Weight {
+	fn serve_page() -> Weight {
 		Weight::from_parts(184_855_000, 3983)
-			.saturating_add(RocksDbWeight::get().reads(4))
-			.saturating_add(RocksDbWeight::get().writes(2))
+			.saturating_add(RocksDbWeight::get().reads(5))
+			.saturating_add(RocksDbWeight::get().writes(3))
 	}
 
 	fn serve_task() -> Weight {
-		Weight::from_parts(230_399_000, 3983)
-			.saturating_add(RocksDbWeight::get().reads(9))
-			.saturating_add(RocksDbWeight::get().writes(9))
+		Weight::from_parts(250_000_000, 3983)
+			.saturating_add(RocksDbWeight::get().reads(10))
+			.saturating_add(RocksDbWeight::get().writes(10))
+	}
+
+	fn serve_nothing() -> Weight {
+		Weight::from_parts(30_000_000, 3756).saturating_add(RocksDbWeight::get().reads(1))
 	}
 
 	fn sweep_gap() -> Weight {

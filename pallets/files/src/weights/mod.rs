@@ -13,22 +13,25 @@ use frame_support::weights::Weight;
 pub trait WeightInfo {
 	/// `order`, without the entry in the agenda.
 	fn order() -> Weight;
-	/// `place` of `s` segments of two fragments.
+	/// `place` of `s` segments of two fragments, each of which goes from a miner of its own to another.
 	fn place(s: u32) -> Weight;
 	/// `place` of one segment of `n` fragments.
 	fn place_fragments(n: u32) -> Weight;
 	/// `confirm` of `n` fragments, each the last of another file; without the gate.
 	fn confirm(n: u32) -> Weight;
-	/// `delete`, without the entry in the agenda.
+	/// `delete` by an operator, without the entry in the agenda.
 	fn delete() -> Weight;
-	/// `tidy` of `n` files without segments.
+	/// `tidy` of `n` files without segments, each of another owner and ordered by another operator;
+	/// without entries in the agenda.
 	fn tidy(n: u32) -> Weight;
 	/// `set_params`.
 	fn set_params() -> Weight;
-	/// The agenda's part of a tick, without its tasks.
-	fn serve_tick() -> Weight;
-	/// The agenda's part of a file: an order that fails and has no segments.
+	/// The agenda's part of a page, without its tasks.
+	fn serve_page() -> Weight;
+	/// The agenda's part of a file: an order of an operator that fails and has no segments.
 	fn serve_task() -> Weight;
+	/// The agenda's part of a file about which nothing is to be done.
+	fn serve_nothing() -> Weight;
 	/// The removal of a segment that was never placed.
 	fn sweep_gap() -> Weight;
 	/// The removal of a segment of `n` fragments, without the callback.

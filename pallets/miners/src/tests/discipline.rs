@@ -125,12 +125,13 @@ fn nobody_is_expelled_while_the_brake_is_engaged() {
 }
 
 #[test]
-fn who_leaves_or_has_left_is_not_suspended() {
+fn who_is_expelled_or_has_left_is_not_suspended() {
 	execute(|| {
-		let (leaving, departed) = (leave(1), depart(2));
+		let (leaving, departed, expelled) = (leave(1), depart(2), leave(3));
+		assert_ok!(<Miners as Discipline>::expel(expelled));
 		let suspend = <Miners as Discipline>::suspend;
-		assert_noop!(suspend(leaving), Error::<Test>::IsLeaving);
-		assert_noop!(Miners::reinstate(leaving), Error::<Test>::IsLeaving);
+		assert_noop!(suspend(expelled), Error::<Test>::IsLeaving);
+		assert_noop!(Miners::reinstate(expelled), Error::<Test>::IsLeaving);
 		assert_noop!(suspend(departed), Error::<Test>::HasDeparted);
 		assert_noop!(suspend(MinerId(9)), Error::<Test>::UnknownMiner);
 		assert_noop!(<Miners as Discipline>::absent(departed), Error::<Test>::HasDeparted);
@@ -157,6 +158,34 @@ fn the_miners_are_counted_until_they_depart() {
 		assert_eq!(Registered::<Test>::get(), 2);
 		assert_ok!(Miners::finish(by(somebody()), id));
 		assert_eq!(Registered::<Test>::get(), 1);
+	});
+}
+
+#[test]
+fn who_is_suspended_while_it_leaves_gets_no_rewards_until_it_is_reinstated() {
+	execute(|| {
+		let id = leave(1);
+		let since = record(id).since;
+		let earns = || Earnings::get().get(&id).copied().unwrap_or((0, true)).1;
+		assert!(earns());
+		pass(3);
+		System::reset_events();
+		assert_ok!(<Miners as Discipline>::suspend(id));
+		assert_eq!(events(), [Event::Suspended { miner: id }]);
+		assert!(!earns());
+		assert_noop!(<Miners as Discipline>::suspend(id), Error::<Test>::AlreadySuspended);
+		// It leaves as before.
+		assert_eq!(standing(id), Some(Standing::Leaving { expelled: false }));
+		assert_eq!(record(id).since, since);
+		// Staying away heals nothing.
+		make_absent(id);
+		assert_eq!(standing(id), Some(GONE));
+		come_back(1, id);
+		assert_eq!((standing(id), earns()), (Some(Standing::Leaving { expelled: false }), false));
+		assert_ok!(Miners::reinstate(id));
+		assert!(earns());
+		assert_noop!(Miners::reinstate(id), Error::<Test>::NotSuspended);
+		assert_ok!(Miners::finish(by(somebody()), id));
 	});
 }
 

@@ -49,16 +49,39 @@ fn boundary_finish_when_nothing_is_left() {
 		assert_ok!(Miners::exit(by(stash(1))));
 		System::reset_events();
 		assert_noop!(Miners::finish(by(somebody()), id), Error::<Test>::NotIdle);
-		Miners::release(id, 20, Purpose::Placement);
-		assert_noop!(Miners::finish(by(somebody()), id), Error::<Test>::NotIdle);
 		Miners::forget(id, 10);
 		assert_noop!(Miners::finish(by(somebody()), id), Error::<Test>::NotIdle);
 		Miners::release(id, 30, Purpose::Claim);
+		// What was placed with it and never sent does not matter.
+		assert_eq!(load(id).reserved, 20);
 		let info = Miners::finish(by(somebody()), id).expect("nothing is left");
 		assert_eq!(info.pays_fee, Pays::No);
 		assert_eq!(events(), [Event::Disconnected { miner: id, free_at: 1200 }]);
 		assert_noop!(Miners::finish(by(somebody()), id), Error::<Test>::HasDeparted);
 		assert_noop!(Miners::finish(by(somebody()), MinerId(9)), Error::<Test>::UnknownMiner);
+	});
+}
+
+#[test]
+fn what_was_never_confirmed_goes_with_the_miner() {
+	execute(|| {
+		let (id, other) = (register(1), register(2));
+		for bytes in [20, 30] {
+			assert_ok!(Miners::reserve(id, bytes, Purpose::Placement));
+		}
+		assert_ok!(Miners::exit(by(stash(1))));
+		// What it confirms until then has to be moved away.
+		Miners::settle(id, 20, Purpose::Placement);
+		assert_noop!(Miners::finish(by(somebody()), id), Error::<Test>::NotIdle);
+		Miners::forget(id, 20);
+		assert_ok!(Miners::finish(by(somebody()), id));
+		pass(200);
+		assert_ok!(Miners::withdraw(by(stash(1)), 0));
+		assert_eq!(Balances::free_balance(stash(1)), FUNDS);
+		// Whoever placed it places it elsewhere.
+		Miners::release(id, 30, Purpose::Placement);
+		assert_ok!(Miners::reserve(other, 30, Purpose::Placement));
+		assert_eq!((HeldBytes::<Test>::get(), load(other).reserved), (0, 30));
 	});
 }
 

@@ -118,7 +118,8 @@ impl Model {
 			Finish(n) => {
 				let id = id(n)?;
 				Miners::finish(by(somebody()), id).ok()?;
-				assert!(self.reserved.remove(&id).unwrap_or_default().is_empty());
+				let mut reserved = self.reserved.get(&id).into_iter().flatten();
+				assert!(reserved.all(|(_, purpose)| *purpose == Purpose::Placement));
 				assert!(self.held.remove(&id).unwrap_or_default().is_empty());
 			},
 			Tidy(n) => drop(Miners::tidy(by(somebody()), id(n)?).ok()?),
@@ -152,6 +153,8 @@ impl Model {
 			},
 			Settle(n) => {
 				let id = id(n)?;
+				// Who has departed confirms nothing.
+				Loads::<Test>::get(id)?;
 				let (bytes, purpose) = self.reserved.get_mut(&id)?.pop()?;
 				Miners::settle(id, bytes, purpose);
 				self.held.entry(id).or_default().push(bytes);

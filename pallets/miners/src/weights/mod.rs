@@ -27,7 +27,7 @@ pub trait WeightInfo {
 	fn withdraw() -> Weight;
 	/// `exit`.
 	fn exit() -> Weight;
-	/// `finish`.
+	/// `finish`, with what it leaves to settle.
 	fn finish() -> Weight;
 	/// `alive`, without its authorisation.
 	fn alive() -> Weight;

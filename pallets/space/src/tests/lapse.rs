@@ -4,7 +4,10 @@
 //! The end of what is paid for.
 
 use super::*;
-use frame_support::{traits::Hooks, weights::WeightMeter};
+use frame_support::{
+	traits::{Hooks, fungible::Mutate},
+	weights::WeightMeter,
+};
 use pallet_planaria_support::SpaceLedger;
 
 #[test]
@@ -80,7 +83,7 @@ fn the_removal_goes_in_steps_and_in_order() {
 		MockClock::set(101);
 		let left = |space: &SpaceV0| space.used / TIB;
 		// As much as for two files.
-		let tick = <Test as Config>::WeightInfo::agenda_tick().saturating_mul(110);
+		let tick = <Test as Config>::WeightInfo::agenda_page().saturating_mul(110);
 		let some = Space::task_weight().saturating_add(Space::step_weight());
 		let mut meter = WeightMeter::with_limit(tick.saturating_add(some));
 		Space::on_poll(1, &mut meter);
@@ -136,16 +139,51 @@ fn each_space_is_in_the_agenda_once() {
 }
 
 #[test]
-fn a_full_agenda_leaves_it_to_tidy() {
+fn what_was_put_down_for_an_earlier_space_comes_to_nothing() {
 	execute(|| {
-		let full = frame_support::BoundedVec::truncate_from(vec![77; 4]);
-		for tick in 0..200 {
-			AgendaTasks::<Test>::insert(tick, full.clone());
-		}
 		bought();
-		stored(TIB);
-		MockClock::set(101);
-		assert_ok!(Space::tidy(signed(BOB), ALICE));
-		assert!(Spaces::<Test>::get(ALICE).is_none());
+		assert_ok!(Space::close(signed(ALICE)));
+		pass(10);
+		assert_ok!(Space::buy(signed(ALICE), TIB, 99));
+		events();
+		let mut meter = WeightMeter::new();
+		Space::look_at(76, ALICE, 76, &mut meter);
+		assert_eq!(meter.consumed(), <Test as Config>::WeightInfo::agenda_nothing());
+		pass(74);
+		assert_eq!((now(), space(ALICE).look, events()), (85, 86, vec![]));
+		pass(1);
+		assert_eq!(events(), [Event::GraceBegan { owner: ALICE, until: 110 }]);
+	});
+}
+
+#[test]
+fn however_many_spaces_end_with_one_tick_each_of_them_goes() {
+	execute(|| {
+		// Twenty-five pages.
+		let owners = 1_000..1_100;
+		for owner in owners.clone() {
+			Balances::set_balance(&owner, 10_000);
+			assert_ok!(Space::buy(signed(owner), TIB, 99));
+		}
+		order(1_050, 1_050, TIB);
+		assert!(AgendaTasks::<Test>::iter_keys().all(|(at, _)| at == 76));
+		check();
+		pass(75);
+		let graces = events().into_iter().filter(|event| matches!(event, Event::GraceBegan { .. }));
+		assert_eq!((now(), graces.count()), (76, 100));
+		// Some of them renew, and are looked at again when it comes to that.
+		for owner in owners.clone().take(30) {
+			assert_ok!(Space::renew(signed(owner), 100));
+		}
+		pass(25);
+		let left = || Spaces::<Test>::iter().count();
+		assert!((31..100).contains(&left()), "{}", left());
+		pass(9);
+		assert_eq!(left(), 30);
+		check();
+		pass(200);
+		assert_eq!(left(), 0);
+		assert!(MockFiles::all().is_empty());
+		assert_eq!(AgendaTasks::<Test>::iter().count() + AgendaPages::<Test>::iter().count(), 0);
 	});
 }

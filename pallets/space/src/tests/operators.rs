@@ -18,6 +18,7 @@ fn an_operator_orders_up_to_its_limit() {
 		assert_ok!(Space::authorise(signed(ALICE), BOB, 3 * TIB, 50));
 		let (owner, bytes, until) = (ALICE, 3 * TIB, 50);
 		assert_eq!(events(), [Event::Authorised { owner, operator: BOB, bytes, until }]);
+		pass(1);
 		let file = order(ALICE, BOB, 2 * TIB);
 		assert_eq!(operator(ALICE, BOB).bytes, TIB);
 		assert_noop!(Space::reserve(&ALICE, &BOB, TIB + 1), Error::<Test>::OverLimit);
@@ -29,6 +30,34 @@ fn an_operator_orders_up_to_its_limit() {
 		MockFiles::activate(file);
 		MockFiles::delete(file);
 		assert_eq!(operator(ALICE, BOB).bytes, 2 * TIB);
+	});
+}
+
+#[test]
+fn a_lower_limit_holds_whatever_fails_that_was_ordered_before() {
+	execute(|| {
+		bought();
+		assert_ok!(Space::authorise(signed(ALICE), BOB, 4 * TIB, 90));
+		pass(1);
+		let old = [TIB, 2 * TIB, TIB].map(|bytes| order(ALICE, BOB, bytes));
+		// In the same tick as the last orders.
+		assert_ok!(Space::authorise(signed(ALICE), BOB, TIB, 90));
+		MockFiles::delete(old[0]);
+		assert_eq!(operator(ALICE, BOB).bytes, TIB);
+		pass(1);
+		let new = order(ALICE, BOB, TIB);
+		MockFiles::delete(old[1]);
+		assert_eq!(operator(ALICE, BOB).bytes, 0);
+		assert_noop!(Space::reserve(&ALICE, &BOB, 1), Error::<Test>::OverLimit);
+		// What it has ordered since then it may order again.
+		MockFiles::delete(new);
+		assert_eq!(operator(ALICE, BOB).bytes, TIB);
+		// Nor does it come back when it was revoked meanwhile.
+		assert_ok!(Space::revoke(signed(ALICE), BOB));
+		pass(1);
+		assert_ok!(Space::authorise(signed(ALICE), BOB, 1, 90));
+		MockFiles::delete(old[2]);
+		assert_eq!((operator(ALICE, BOB).bytes, space(ALICE).occupied()), (1, 0));
 	});
 }
 

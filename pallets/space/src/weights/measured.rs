@@ -67,11 +67,11 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
-	fn agenda_tick() -> Weight {
-		// At least 18_314_000 ps.
-		Weight::from_parts(21_149_000, 5519)
-			.saturating_add(T::DbWeight::get().reads(2))
-			.saturating_add(T::DbWeight::get().writes(2))
+	fn agenda_page() -> Weight {
+		// By hand until it is measured again: the numbers of pages.
+		Weight::from_parts(40_000_000, 5519)
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().writes(3))
 	}
 
 	fn agenda_task() -> Weight {
@@ -79,6 +79,11 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		Weight::from_parts(104_424_000, 10048)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(4))
+	}
+
+	fn agenda_nothing() -> Weight {
+		// By hand until it is measured again: a space is looked up.
+		Weight::from_parts(30_000_000, 3611).saturating_add(T::DbWeight::get().reads(1))
 	}
 
 	fn step() -> Weight {
@@ -132,16 +137,20 @@ impl WeightInfo for () {
 			.saturating_add(RocksDbWeight::get().writes(1))
 	}
 
-	fn agenda_tick() -> Weight {
-		Weight::from_parts(21_149_000, 5519)
-			.saturating_add(RocksDbWeight::get().reads(2))
-			.saturating_add(RocksDbWeight::get().writes(2))
+	fn agenda_page() -> Weight {
+		Weight::from_parts(40_000_000, 5519)
+			.saturating_add(RocksDbWeight::get().reads(3))
+			.saturating_add(RocksDbWeight::get().writes(3))
 	}
 
 	fn agenda_task() -> Weight {
 		Weight::from_parts(104_424_000, 10048)
 			.saturating_add(RocksDbWeight::get().reads(6))
 			.saturating_add(RocksDbWeight::get().writes(4))
+	}
+
+	fn agenda_nothing() -> Weight {
+		Weight::from_parts(30_000_000, 3611).saturating_add(RocksDbWeight::get().reads(1))
 	}
 
 	fn step() -> Weight {

@@ -25,10 +25,12 @@ pub trait WeightInfo {
 	fn close() -> Weight;
 	/// `set_params`.
 	fn set_params() -> Weight;
-	/// The agenda's part of a tick, without its tasks.
-	fn agenda_tick() -> Weight;
+	/// The agenda's part of a page, without its tasks.
+	fn agenda_page() -> Weight;
 	/// The agenda's look at a space, without what it puts down.
 	fn agenda_task() -> Weight;
+	/// The agenda's look at a space that is not due.
+	fn agenda_nothing() -> Weight;
 	/// A step of the removal, without the callback.
 	fn step() -> Weight;
 }
