@@ -8,7 +8,6 @@ use crate::{
 	check::{holder, is_assigned},
 	engine::{EngineHandle, Event},
 };
-use bytes::Bytes;
 use planaria_primitives::{FileSpec, FragmentHash, FragmentName};
 use planaria_store::{
 	BeginError, Begun, CommitError, FragmentStore, FragmentUse, ReadError as StoreReadError,
@@ -108,9 +107,8 @@ impl FragmentService for Service {
 			Err(StoreReadError::Broken(_)) => return Err(ReadError::Damaged),
 			Err(error) => return Err(unreadable(io::Error::other(error))),
 		};
-		let mut bytes = vec![0; reader.len() as usize];
-		reader.read_exact_at(&mut bytes, 0).map_err(unreadable)?;
-		Ok(Some(Stored { hash: entry.hash, sidecar: entry.of.sidecar, bytes: Bytes::from(bytes) }))
+		let bytes = reader.read_vec(reader.len() as usize, 0).map_err(unreadable)?.into();
+		Ok(Some(Stored { hash: entry.hash, sidecar: entry.of.sidecar, bytes }))
 	}
 
 	fn list(

@@ -7,7 +7,11 @@ use crate::{
 	ReadError, StoreError,
 	disk::{Faults, Step},
 };
-use rustix::fs::{Advice, fadvise};
+use rustix::{
+	buffer::spare_capacity,
+	fs::{Advice, fadvise},
+	io::pread,
+};
 use std::{
 	fmt,
 	fs::File,
@@ -87,6 +91,35 @@ impl Reader {
 			}
 		}
 		Ok(())
+	}
+
+	/// Bytes from `offset` on, so many of them.
+	pub fn read_vec(&self, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+		let mut bytes = Vec::with_capacity(len);
+		while bytes.len() < len {
+			let at = offset + bytes.len() as u64;
+			let read = match &self.bytes {
+				Bytes::Memory(all) => {
+					let rest = usize::try_from(at).ok().and_then(|at| all.get(at..));
+					bytes.extend_from_slice(rest.unwrap_or_default());
+					rest.map_or(0, <[u8]>::len)
+				},
+				Bytes::File { file, path, faults } => {
+					if let Some(faults) = faults {
+						faults.before(Step::Read, path)?;
+					}
+					match pread(file, spare_capacity(&mut bytes), at) {
+						Err(rustix::io::Errno::INTR) => continue,
+						read => read?,
+					}
+				},
+			};
+			if read == 0 {
+				return Err(io::ErrorKind::UnexpectedEof.into());
+			}
+		}
+		bytes.truncate(len);
+		Ok(bytes)
 	}
 
 	/// Has the system forget what it keeps of the file in memory, so that the next read is one of

@@ -124,9 +124,8 @@ pub trait FragmentStoreExt: FragmentStore {
 		if start > end || end > reader.len() {
 			return Err(ReadError::OutOfRange { start, end, len: reader.len() });
 		}
-		let mut bytes = vec![0; (end - start) as usize];
-		reader.read_exact_at(&mut bytes, u64::from(start)).map_err(|error| reader.failed(error))?;
-		Ok(bytes)
+		let len = (end - start) as usize;
+		reader.read_vec(len, u64::from(start)).map_err(|error| reader.failed(error))
 	}
 
 	/// Whether a fragment is here and served.

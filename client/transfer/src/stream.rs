@@ -12,10 +12,11 @@ use crate::{
 };
 use bao_tree::iter::BaoChunk;
 use bytes::Bytes;
-use iroh::endpoint::{ReadExactError, RecvStream, SendStream};
+use iroh::endpoint::{RecvStream, SendStream};
 use planaria_primitives::FragmentHash;
 use std::{
 	borrow::BorrowMut,
+	collections::VecDeque,
 	mem,
 	ops::Range,
 	sync::{
@@ -26,6 +27,9 @@ use std::{
 
 /// How much is handed to the network at once; less where the rate is low.
 const BATCH: usize = 256 << 10;
+
+/// How many pieces are taken from the network at once, a packet's each: about a group.
+const PIECES: usize = 16;
 
 /// Sends a stream that is given in pieces. It is reset where the peer moves less than `least` bytes
 /// in the time of a stall.
@@ -103,6 +107,8 @@ impl Meter {
 pub(crate) struct Receiver<R, I> {
 	shared: Arc<Shared>,
 	recv: R,
+	/// What arrived and was not looked at yet. No piece is empty.
+	arrived: VecDeque<Bytes>,
 	decoder: Decoder<I>,
 	pace: Pace,
 	meter: Meter,
@@ -119,14 +125,15 @@ pub(crate) fn receiver<R: BorrowMut<RecvStream>>(
 	meter: Meter,
 ) -> Receiver<R, impl Iterator<Item = BaoChunk> + Send + use<R>> {
 	let decoder = decoder(hash, len, range);
-	Receiver { shared: shared.clone(), recv, decoder, pace: shared.pace(), meter }
+	let (arrived, pace) = (VecDeque::with_capacity(PIECES), shared.pace());
+	Receiver { shared: shared.clone(), recv, arrived, decoder, pace, meter }
 }
 
 impl<R, I: Iterator<Item = BaoChunk> + Send + 'static> Receiver<R, I> {
 	/// The same, of a type that can be named.
 	pub(crate) fn boxed(self) -> Receiver<R, Box<dyn Iterator<Item = BaoChunk> + Send>> {
-		let Self { shared, recv, decoder, pace, meter } = self;
-		Receiver { shared, recv, decoder: decoder.boxed(), pace, meter }
+		let Self { shared, recv, arrived, decoder, pace, meter } = self;
+		Receiver { shared, recv, arrived, decoder: decoder.boxed(), pace, meter }
 	}
 }
 
@@ -150,21 +157,29 @@ impl<R: BorrowMut<RecvStream>, I: Iterator<Item = BaoChunk>> Receiver<R, I> {
 	}
 
 	async fn append_group(&mut self, bytes: &mut Vec<u8>) -> Result<bool, TransferError> {
-		let mut hashes = [0; 64];
 		while let Some(next) = self.decoder.next() {
 			match next {
 				Next::Parent(parent) => {
-					self.pace.within(self.recv.borrow_mut().read_exact(&mut hashes)).await??;
+					let mut hashes = [0; 64];
+					let mut rest = &mut hashes[..];
+					while !rest.is_empty() {
+						let piece = self.piece(rest.len()).await?;
+						rest[..piece.len()].copy_from_slice(&piece);
+						rest = &mut rest[piece.len()..];
+					}
 					self.meter.add(hashes.len() as u64);
 					self.decoder.parent(&parent, &hashes)?;
 				},
 				Next::Leaf(leaf) => {
 					let start = bytes.len();
-					bytes.resize(start + leaf.len, 0);
-					let group = &mut bytes[start..];
-					self.pace.within(self.recv.borrow_mut().read_exact(group)).await??;
+					let end = start + leaf.len;
+					bytes.reserve(leaf.len);
+					while bytes.len() < end {
+						let piece = self.piece(end - bytes.len()).await?;
+						bytes.extend_from_slice(&piece);
+					}
 					self.meter.add(leaf.len as u64);
-					self.decoder.leaf(&leaf, group)?;
+					self.decoder.leaf(&leaf, &bytes[start..])?;
 					self.pace.moved(leaf.len);
 					self.shared.metrics.bytes_in.add(leaf.len as u64);
 					if self.shared.download.take(leaf.len).await {
@@ -175,25 +190,43 @@ impl<R: BorrowMut<RecvStream>, I: Iterator<Item = BaoChunk>> Receiver<R, I> {
 			}
 		}
 		// The range is complete; nothing may follow.
-		match self.pace.within(self.recv.borrow_mut().read_chunk(1)).await?? {
-			None => Ok(false),
-			Some(_) => Err(TransferError::Protocol("bytes behind the end".into())),
+		match self.has_more().await? {
+			false => Ok(false),
+			true => Err(TransferError::Protocol("bytes behind the end".into())),
 		}
+	}
+
+	/// The next bytes, at least one and at most `most`, which is not 0.
+	async fn piece(&mut self, most: usize) -> Result<Bytes, TransferError> {
+		if self.has_more().await?
+			&& let Some(next) = self.arrived.front_mut()
+		{
+			if next.len() > most {
+				return Ok(next.split_to(most));
+			}
+			return Ok(self.arrived.pop_front().unwrap_or_default());
+		}
+		Err(TransferError::Interrupted("the stream ended too early".into()))
+	}
+
+	/// Whether something comes before the stream's end; then some of it is here.
+	async fn has_more(&mut self) -> Result<bool, TransferError> {
+		while self.arrived.is_empty() {
+			let mut pieces = [const { Bytes::new() }; PIECES];
+			let read = self.recv.borrow_mut().read_many_chunks(&mut pieces);
+			match self.pace.within(read).await?? {
+				None => return Ok(false),
+				Some(read) => {
+					let pieces = pieces.into_iter().take(read);
+					self.arrived.extend(pieces.filter(|piece| !piece.is_empty()));
+				},
+			}
+		}
+		Ok(true)
 	}
 
 	/// This side made the peer wait.
 	pub(crate) fn waited(&mut self) {
 		self.pace.restart();
-	}
-}
-
-impl From<ReadExactError> for TransferError {
-	fn from(error: ReadExactError) -> Self {
-		match error {
-			ReadExactError::FinishedEarly(_) => {
-				Self::Interrupted("the stream ended too early".into())
-			},
-			ReadExactError::ReadError(error) => error.into(),
-		}
 	}
 }
