@@ -8,6 +8,9 @@
 //! read. Nothing is synced: what a power cut leaves half written is not what its hash says. When
 //! there is no room, what was not used for the longest time goes.
 //!
+//! What was put last stays in memory as well, [`FRESH`] blocks of it, until it is asked for once:
+//! who had it fetched is about to read it.
+//!
 //! Beside them is what proves source fragments up to their file's id, so that other gateways can
 //! verify what they get from here.
 
@@ -15,7 +18,7 @@ use crate::{catalog::blocking, error::Error};
 use bytes::Bytes;
 use planaria_sdk::primitives::FileId;
 use std::{
-	collections::{BTreeMap, HashMap},
+	collections::{BTreeMap, HashMap, VecDeque},
 	fs::{self, File},
 	io::{self, Read, Write},
 	path::{Path, PathBuf},
@@ -27,6 +30,10 @@ use std::{
 pub const BLOCK: u64 = 4 << 20;
 /// The least a cache has: what is being read goes through it.
 pub const LEAST: u64 = 256 << 20;
+
+/// How many blocks that nobody has asked for yet are in memory: about what is fetched ahead of a
+/// reader.
+pub const FRESH: usize = 8;
 
 /// What is hashed at once: while it is in the processor's cache.
 const STEP: usize = 256 << 10;
@@ -71,6 +78,8 @@ struct Index {
 	blocks: HashMap<Block, (u64, u64)>,
 	/// The blocks by when they were used.
 	by_use: BTreeMap<u64, Block>,
+	/// What was put last, and not asked for since.
+	fresh: VecDeque<(Block, Bytes)>,
 	bytes: u64,
 	clock: u64,
 }
@@ -89,6 +98,19 @@ impl Index {
 		self.blocks.insert(block, (len, self.clock));
 		self.by_use.insert(self.clock, block);
 		self.bytes += len;
+	}
+
+	fn keep_fresh(&mut self, block: Block, bytes: Bytes) {
+		self.take_fresh(&block);
+		if self.fresh.len() >= FRESH {
+			self.fresh.pop_front();
+		}
+		self.fresh.push_back((block, bytes));
+	}
+
+	fn take_fresh(&mut self, block: &Block) -> Option<Bytes> {
+		let found = self.fresh.iter().position(|(fresh, _)| fresh == block)?;
+		self.fresh.remove(found).map(|(_, bytes)| bytes)
 	}
 }
 
@@ -179,8 +201,13 @@ impl Cache {
 
 	/// A block, if it is there and what it should be.
 	pub async fn get(&self, block: Block) -> Option<Bytes> {
-		if !self.has(&block) {
-			return None;
+		{
+			let mut index = self.index();
+			let len = index.blocks.get(&block)?.0;
+			if let Some(bytes) = index.take_fresh(&block) {
+				index.touch(block, len);
+				return Some(bytes);
+			}
 		}
 		let path = self.path(&block);
 		let read = blocking(move || read(&path)).await;
@@ -227,7 +254,7 @@ impl Cache {
 
 	async fn write(&self, block: Block, bytes: Bytes) -> Result<(), Error> {
 		let path = self.path(&block);
-		let len = bytes.len() as u64 + 32;
+		let (len, fresh) = (bytes.len() as u64 + 32, bytes.clone());
 		blocking(move || {
 			if let Some(directory) = path.parent() {
 				fs::create_dir_all(directory)?;
@@ -244,6 +271,9 @@ impl Cache {
 		{
 			let mut index = self.index();
 			index.touch(block, len);
+			if block.number < PROOFS {
+				index.keep_fresh(block, fresh);
+			}
 			let mut bytes = index.bytes;
 			for oldest in index.by_use.values() {
 				if bytes <= self.most || *oldest == block {
@@ -266,6 +296,7 @@ impl Cache {
 			let mut index = self.index();
 			for block in &blocks {
 				index.remove(block);
+				index.take_fresh(block);
 				paths.push(self.path(block));
 			}
 		}
@@ -297,6 +328,24 @@ mod tests {
 		fs::write(cache.path(&block(2)), b"damaged").expect("writes");
 		assert_eq!((cache.get(block(2)).await, cache.has(&block(2))), (None, false));
 		assert!(!cache.path(&block(2)).exists());
+	}
+
+	#[tokio::test]
+	async fn what_was_put_last_is_read_once_from_memory() {
+		let data = tempfile::tempdir().expect("a directory");
+		let cache = Cache::open(data.path(), 0).expect("opens");
+		let most = FRESH as u64;
+		for number in 0..=most {
+			cache.put(block(number), Bytes::from(vec![1; 1000])).await.expect("kept");
+			cache.put(Block::proof(FileId([7; 32]), 0, 0), Bytes::new()).await.expect("kept");
+			fs::write(cache.path(&block(number)), b"damaged").expect("writes");
+		}
+		assert_eq!(cache.get(block(0)).await, None, "too long ago");
+		for number in 1..=most {
+			assert!(cache.get(block(number)).await.is_some());
+			assert_eq!(cache.get(block(number)).await, None, "from disk");
+		}
+		assert_eq!(cache.index().fresh.len(), 0);
 	}
 
 	#[tokio::test]

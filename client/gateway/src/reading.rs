@@ -42,6 +42,7 @@ use std::{
 	io,
 	ops::Range,
 	sync::{Arc, Mutex, PoisonError},
+	time::{Duration, Instant},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
@@ -62,6 +63,13 @@ pub const SIPS: u32 = 2;
 
 /// Of how many blocks it is remembered that little of them was fetched.
 const MOST_SIPPED: usize = 4096;
+
+/// For how long a segment that could not be read is not asked for again: who asks for what nobody can
+/// read would keep others from what can be.
+const GIVEN_UP_FOR: Duration = Duration::from_secs(30);
+
+/// Of how many segments it is remembered that they could not be read.
+const MOST_GIVEN_UP: usize = 1024;
 
 /// How many bytes say how the rest is opened.
 const HEAD: u64 = 4096;
@@ -94,6 +102,8 @@ struct Inner {
 	open: Mutex<HashMap<FileId, Arc<dyn Remote>>>,
 	ciphers: Mutex<HashMap<FileId, Arc<Cipher>>>,
 	fetches: Mutex<HashMap<(FileId, u64), watch::Receiver<Fetch>>>,
+	/// The segments that could not be read, when and why.
+	given_up: Mutex<HashMap<(FileId, u64), (Instant, Arc<NetworkError>)>>,
 	/// How often little of a block was fetched.
 	sipped: Mutex<HashMap<Block, u32>>,
 }
@@ -174,6 +184,7 @@ impl Library {
 			open: Mutex::default(),
 			ciphers: Mutex::default(),
 			fetches: Mutex::default(),
+			given_up: Mutex::default(),
 			sipped: Mutex::default(),
 		}))
 	}
@@ -419,8 +430,8 @@ impl Library {
 		let remote = self.remote(file.index, id).await?;
 		let spec = remote.spec();
 		let end = range.end.min((number + 1) * BLOCK);
-		let is_coming =
-			lock(&self.0.fetches).contains_key(&(id, number / segment_blocks(&*remote)));
+		let segment = (id, number / segment_blocks(&*remote));
+		let is_coming = lock(&self.0.fetches).contains_key(&segment);
 		if is_coming || end > spec.size() || spec.size() - number * BLOCK <= 2 * SIP {
 			return Ok(None);
 		}
@@ -436,6 +447,9 @@ impl Library {
 				return Ok(None);
 			}
 		}
+		if let Some(error) = self.given_up(&segment) {
+			return Err(NetworkError::Shared(error).into());
+		}
 		let _permit = self.0.permits.acquire().await.map_err(|_| Error::Stopping)?;
 		let mut little = BytesMut::new();
 		if !self.0.peers.is_empty() {
@@ -446,8 +460,13 @@ impl Library {
 		}
 		let mut parts = remote.read(at + little.len() as u64..end);
 		while let Some(part) = parts.next().await {
-			let part = part.inspect_err(|_| drop(lock(&self.0.open).remove(&id)))?;
-			little.extend_from_slice(&part);
+			let part = part.map_err(|error| {
+				let error = Arc::new(error);
+				self.give_up(segment, &error);
+				lock(&self.0.open).remove(&id);
+				NetworkError::Shared(error)
+			});
+			little.extend_from_slice(&part?);
 		}
 		self.0.metrics.fetched_bytes.inc_by(little.len() as u64);
 		match little.len() as u64 == end - at {
@@ -558,6 +577,9 @@ impl Library {
 		{
 			return known.clone();
 		}
+		if let Some(error) = self.given_up(&key) {
+			return watch::channel(Fetch::Failed(error)).1;
+		}
 		let size = remote.spec().size();
 		let end = range.end.div_ceil(BLOCK).min((segment + 1) * blocks) * BLOCK;
 		let wanted = number * BLOCK..end.min(size);
@@ -566,14 +588,36 @@ impl Library {
 		drop(fetches);
 		let (library, remote) = (self.clone(), remote.clone());
 		tokio::spawn(async move {
-			let fetched = library.fetch_blocks(&remote, wanted, &state).await;
+			let fetched = library.fetch_blocks(&remote, wanted, &state).await.map_err(Arc::new);
+			if let Err(error) = &fetched {
+				library.give_up(key, error);
+			}
 			lock(&library.0.fetches).remove(&key);
 			state.send_replace(match fetched {
 				Ok(()) => Fetch::Done,
-				Err(error) => Fetch::Failed(Arc::new(error)),
+				Err(error) => Fetch::Failed(error),
 			});
 		});
 		watched
+	}
+
+	/// Why a segment could not be read lately.
+	fn given_up(&self, segment: &(FileId, u64)) -> Option<Arc<NetworkError>> {
+		let given_up = lock(&self.0.given_up);
+		let (when, why) = given_up.get(segment)?;
+		(when.elapsed() < GIVEN_UP_FOR).then(|| why.clone())
+	}
+
+	/// Remembers that there were too few holders who could give a segment.
+	fn give_up(&self, segment: (FileId, u64), why: &Arc<NetworkError>) {
+		if !matches!(**why, NetworkError::Get(GetError::Unrestorable { .. })) {
+			return;
+		}
+		let mut given_up = lock(&self.0.given_up);
+		given_up.retain(|_, (when, _)| when.elapsed() < GIVEN_UP_FOR);
+		if given_up.len() < MOST_GIVEN_UP {
+			given_up.insert(segment, (Instant::now(), why.clone()));
+		}
 	}
 
 	async fn fetch_blocks(

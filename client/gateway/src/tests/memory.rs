@@ -41,6 +41,10 @@ pub struct State {
 	pub read: u64,
 	/// What is read is not what was stored.
 	pub lies: bool,
+	/// Nothing can be read.
+	pub mute: bool,
+	/// How often it was tried to read something.
+	pub reads: u32,
 	/// Holders that give nothing back.
 	pub deaf: BTreeSet<u32>,
 	/// Miners that take nothing, wherever others do.
@@ -122,6 +126,12 @@ impl Remote for File {
 		let range = range.start as usize..(range.end as usize).min(self.kept.bytes.len());
 		let mut bytes = self.kept.bytes.slice(range).to_vec();
 		let mut state = self.network.state();
+		state.reads += 1;
+		if state.mute {
+			let reasons = Vec::new();
+			let error = GetError::Unrestorable { segment: 0, have: 0, need: 2, reasons };
+			return stream::iter([Err(error.into())]).boxed();
+		}
 		state.read += bytes.len() as u64;
 		if state.lies {
 			bytes.iter_mut().for_each(|byte| *byte ^= 1);

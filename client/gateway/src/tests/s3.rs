@@ -86,6 +86,28 @@ async fn objects_are_read_as_they_were_written_before_and_after_they_are_stored(
 }
 
 #[tokio::test]
+async fn what_nobody_can_read_is_not_asked_for_again_at_once() {
+	let running = Running::start().await;
+	running.s3("/bucket", &["-X", "PUT"]).await.is(200);
+	for name in ["lost", "other"] {
+		let bytes = content(name.len() as u64, 1_000_000);
+		running.put(&format!("/bucket/{name}"), &bytes, &[]).await.is(200);
+	}
+	running.until_active().await;
+	let reads = || running.network.state().reads;
+	let before = reads();
+	running.network.state().mute = true;
+	running.s3("/bucket/lost", &[]).await.is(503);
+	assert_eq!(reads(), before + 1);
+	running.network.state().mute = false;
+	// Nobody is asked: that would keep others waiting.
+	running.s3("/bucket/lost", &[]).await.is(503);
+	assert_eq!(reads(), before + 1);
+	running.s3("/bucket/other", &[]).await.is(200);
+	running.stop().await;
+}
+
+#[tokio::test]
 async fn conditions_and_digests_are_kept_to() {
 	let running = Running::start().await;
 	running.s3("/bucket", &["-X", "PUT"]).await.is(200);
