@@ -567,7 +567,14 @@ impl Engine {
 		if !self.finding && self.find_at <= now {
 			self.finding = true;
 			let (search, able, vacated) = (self.search(me), self.able(), self.vacated.clone());
-			self.tasks.spawn(async move { Outcome::Found(search.look(able, vacated).await) });
+			let (claimed, store) = (self.needs.claims(), store.clone());
+			self.tasks.spawn(async move {
+				let able = match able {
+					Some(able) => with_room(able, claimed, &store).await,
+					None => None,
+				};
+				Outcome::Found(search.look(able, vacated).await)
+			});
 		}
 		if !self.comparing && self.compare_at <= now {
 			self.comparing = true;
@@ -949,6 +956,21 @@ async fn restore_one(
 		Ok(false) => restorer.restore(me, record, gauge).await.map(Some),
 		Err(error) => Err(RestoreError::Store(error.to_string())),
 	}
+}
+
+/// What the miner can take on as far as its store has room, with `claimed` fragments still to come.
+/// What the chain was told of may be more than the disk has.
+async fn with_room(able: Able, claimed: usize, store: &Arc<dyn FragmentStore>) -> Option<Able> {
+	let usage = match blocking(store, |store| store.usage()).await {
+		Ok(usage) => usage,
+		Err(error) => {
+			tracing::debug!(%error, "claims nothing: the store does not say what room it has");
+			return None;
+		},
+	};
+	let room = usage.free().min(usage.free_on_disk) / u64::from(MAX_FRAGMENT_LEN);
+	let room = usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(claimed);
+	(room > 0).then(|| Able { claims: able.claims.min(room), ..able })
 }
 
 /// How many bytes are read at most to restore it.

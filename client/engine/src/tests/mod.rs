@@ -372,6 +372,17 @@ async fn fragments_of_leaving_miners_and_unclaimed_orders_are_found() {
 	assert_eq!(world.done().found.len(), 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_has_no_room_claims_nothing() {
+	let world = World::full(2, 1);
+	world.hand_over(&world.name(0, 0), MinerId(9));
+	let engine = world.start();
+	world.until("a first look", || engine.status().miner.is_some()).await;
+	world.leave(MinerId(1));
+	world.pass(Duration::from_secs(600)).await;
+	assert_eq!(world.done().found, []);
+}
+
 /// Fragments 0 to 3 of a segment of 4+8 have lost their holders and are claimed by four miners that
 /// hold nothing.
 fn four_missing(world: &World) -> Vec<(MinerId, FragmentName)> {

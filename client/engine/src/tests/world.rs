@@ -140,12 +140,12 @@ impl Deref for Node {
 impl World {
 	/// Files of one segment each, all stored and confirmed.
 	pub(super) fn new(data: u8, parity: u8, files: u64) -> Self {
-		Self::with_capacity(data, parity, files, SIZE, 1 << 20)
+		Self::with_capacity(data, parity, files, SIZE, 1 << 30)
 	}
 
 	/// One file of one segment of so many bytes.
 	pub(super) fn sized(data: u8, parity: u8, size: u64) -> Self {
-		Self::with_capacity(data, parity, 1, size, 1 << 24)
+		Self::with_capacity(data, parity, 1, size, 1 << 30)
 	}
 
 	/// Its engines work with this.
