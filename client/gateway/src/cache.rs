@@ -4,9 +4,9 @@
 //! What was read from the network lately, on this gateway's disk.
 //!
 //! Blocks of files as the network has them: of an encrypted file that is what is encrypted. Each
-//! is a file under `cache/` with the block's BLAKE3 behind it, which is compared whenever it is
-//! read. Nothing is synced: what a power cut leaves half written is not what its hash says. When
-//! there is no room, what was not used for the longest time goes.
+//! is a file under `cache/` with the block's CRC-64/NVME behind it, which is compared whenever it is
+//! read: that is against a bad disk, what came was verified before. Nothing is synced: what a power
+//! cut leaves half written is not what its sum says. When there is no room, what was not used for the longest time goes.
 //!
 //! What was put last stays in memory as well, [`FRESH`] blocks of it, until it is asked for once:
 //! who had it fetched is about to read it.
@@ -16,6 +16,7 @@
 
 use crate::{catalog::blocking, error::Error};
 use bytes::Bytes;
+use crc_fast::{CrcAlgorithm::Crc64Nvme, Digest};
 use planaria_sdk::primitives::FileId;
 use std::{
 	collections::{BTreeMap, HashMap, VecDeque},
@@ -35,7 +36,10 @@ pub const LEAST: u64 = 256 << 20;
 /// reader.
 pub const FRESH: usize = 8;
 
-/// What is hashed at once: while it is in the processor's cache.
+/// How long a block's sum is.
+const SUM_LEN: u64 = 8;
+
+/// What is summed at once: while it is in the processor's cache.
 const STEP: usize = 256 << 10;
 
 /// A block of a file.
@@ -114,35 +118,35 @@ impl Index {
 	}
 }
 
-/// Reads a block's file, and its hash.
+/// Reads a block's file, and its sum.
 fn read(path: &Path) -> Result<Bytes, Error> {
 	let mut file = File::open(path)?;
-	let len = file.metadata()?.len().checked_sub(32).filter(|len| *len <= BLOCK);
-	let len = len.and_then(|len| usize::try_from(len).ok()).ok_or(Error::BadDigest("BLAKE3"))?;
-	let (mut bytes, mut hasher, mut hash) =
-		(Vec::with_capacity(len), blake3::Hasher::new(), [0; 32]);
+	let len = file.metadata()?.len().checked_sub(SUM_LEN).filter(|len| *len <= BLOCK);
+	let len = len.and_then(|len| usize::try_from(len).ok()).ok_or(Error::BadDigest("CRC-64"))?;
+	let (mut bytes, mut digest) = (Vec::with_capacity(len), Digest::new(Crc64Nvme));
 	while bytes.len() < len {
 		let (from, step) = (bytes.len(), STEP.min(len - bytes.len()));
 		if (&file).take(step as u64).read_to_end(&mut bytes)? < step {
-			return Err(Error::BadDigest("BLAKE3"));
+			return Err(Error::BadDigest("CRC-64"));
 		}
-		hasher.update(&bytes[from..]);
+		digest.update(&bytes[from..]);
 	}
-	file.read_exact(&mut hash)?;
-	match *hasher.finalize().as_bytes() == hash {
+	let mut sum = [0; SUM_LEN as usize];
+	file.read_exact(&mut sum)?;
+	match digest.finalize().to_le_bytes() == sum {
 		true => Ok(bytes.into()),
-		false => Err(Error::BadDigest("BLAKE3")),
+		false => Err(Error::BadDigest("CRC-64")),
 	}
 }
 
 /// Writes a block's file.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-	let (mut file, mut hasher) = (File::create_new(path)?, blake3::Hasher::new());
+	let (mut file, mut digest) = (File::create_new(path)?, Digest::new(Crc64Nvme));
 	for step in bytes.chunks(STEP) {
-		hasher.update(step);
+		digest.update(step);
 		file.write_all(step)?;
 	}
-	file.write_all(hasher.finalize().as_bytes())
+	file.write_all(&digest.finalize().to_le_bytes())
 }
 
 /// The cache. Clones are the same.
@@ -213,7 +217,7 @@ impl Cache {
 		let read = blocking(move || read(&path)).await;
 		match read {
 			Ok(bytes) => {
-				self.index().touch(block, bytes.len() as u64 + 32);
+				self.index().touch(block, bytes.len() as u64 + SUM_LEN);
 				Some(bytes)
 			},
 			Err(error) => {
@@ -254,7 +258,7 @@ impl Cache {
 
 	async fn write(&self, block: Block, bytes: Bytes) -> Result<(), Error> {
 		let path = self.path(&block);
-		let (len, fresh) = (bytes.len() as u64 + 32, bytes.clone());
+		let (len, fresh) = (bytes.len() as u64 + SUM_LEN, bytes.clone());
 		blocking(move || {
 			if let Some(directory) = path.parent() {
 				fs::create_dir_all(directory)?;
@@ -324,7 +328,7 @@ mod tests {
 		cache.put(block(1), Bytes::from_static(b"one")).await.expect("kept");
 		cache.put(block(2), Bytes::from_static(b"two")).await.expect("kept");
 		let cache = Cache::open(data.path(), 0).expect("opens");
-		assert_eq!((cache.get(block(1)).await, cache.used()), (Some("one".into()), 70));
+		assert_eq!((cache.get(block(1)).await, cache.used()), (Some("one".into()), 22));
 		fs::write(cache.path(&block(2)), b"damaged").expect("writes");
 		assert_eq!((cache.get(block(2)).await, cache.has(&block(2))), (None, false));
 		assert!(!cache.path(&block(2)).exists());
@@ -352,7 +356,7 @@ mod tests {
 	async fn what_was_not_used_longest_goes_first() {
 		let data = tempfile::tempdir().expect("a directory");
 		let mut cache = Cache::open(data.path(), 0).expect("opens");
-		cache.most = 3 * 1032;
+		cache.most = 3 * 1008;
 		let bytes = Bytes::from(vec![1; 1000]);
 		for number in 0..3 {
 			cache.put(block(number), bytes.clone()).await.expect("kept");
@@ -360,7 +364,7 @@ mod tests {
 		assert!(cache.get(block(0)).await.is_some());
 		cache.put(block(3), bytes.clone()).await.expect("kept");
 		let kept: Vec<_> = (0..4).filter(|number| cache.has(&block(*number))).collect();
-		assert_eq!((kept, cache.used()), (vec![0, 2, 3], 3 * 1032));
+		assert_eq!((kept, cache.used()), (vec![0, 2, 3], 3 * 1008));
 		assert!(!cache.path(&block(1)).exists());
 	}
 }

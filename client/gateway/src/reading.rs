@@ -85,6 +85,8 @@ enum Fetch {
 	Failed(Arc<NetworkError>),
 }
 
+type GivenUp = HashMap<(FileId, u64), (Instant, Arc<NetworkError>)>;
+
 /// Reads files. Clones are the same.
 #[derive(Clone)]
 pub struct Library(Arc<Inner>);
@@ -103,7 +105,7 @@ struct Inner {
 	ciphers: Mutex<HashMap<FileId, Arc<Cipher>>>,
 	fetches: Mutex<HashMap<(FileId, u64), watch::Receiver<Fetch>>>,
 	/// The segments that could not be read, when and why.
-	given_up: Mutex<HashMap<(FileId, u64), (Instant, Arc<NetworkError>)>>,
+	given_up: Mutex<GivenUp>,
 	/// How often little of a block was fetched.
 	sipped: Mutex<HashMap<Block, u32>>,
 }
