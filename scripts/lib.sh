@@ -15,8 +15,8 @@ BIN="$CARGO_TARGET_DIR/release"
 # Every package but the pallets and the runtime. Selected together, as here, or as the two programs
 # alone, they share what cargo builds of their dependencies; selected otherwise, they do not.
 NATIVE=(planaria-node planaria-cli planaria-primitives planaria-worker planaria-runtime-api
-	planaria-erasure planaria-store planaria-transfer planaria-seal planaria-pack planaria-sdk
-	planaria-engine planaria-gateway planaria-simulation planaria-tests)
+	planaria-durable planaria-erasure planaria-store planaria-transfer planaria-seal planaria-pack
+	planaria-sdk planaria-engine planaria-gateway planaria-simulation planaria-tests)
 
 # The pallets and the runtime, likewise, with the features of benchmarks and try-runtime.
 CHAIN=(pallet-planaria-support pallet-planaria-clock pallet-planaria-miners pallet-planaria-space

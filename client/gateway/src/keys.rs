@@ -7,13 +7,13 @@
 //! replaced whole, so that a gateway that runs sees a key that was added or removed with its next
 //! request.
 
+use planaria_durable::{self as durable, Mode};
 use planaria_sdk::AccountId32;
 use rand::{Rng, distr::Alphanumeric};
 use serde::{Deserialize, Serialize};
 use std::{
 	collections::BTreeMap,
-	fmt, fs,
-	io::{self, Write},
+	fmt, fs, io,
 	path::{Path, PathBuf},
 	sync::{Arc, Mutex, PoisonError},
 	time::SystemTime,
@@ -174,14 +174,7 @@ impl Keys {
 		let failed = |error| KeysError::Io { path: self.path.clone(), error };
 		let text = serde_json::to_vec_pretty(keys)
 			.map_err(|error| KeysError::Format { path: self.path.clone(), error })?;
-		let new = self.path.with_extension(format!("{}.new", std::process::id()));
-		let mut options = fs::OpenOptions::new();
-		options.write(true).create(true).truncate(true);
-		#[cfg(unix)]
-		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-		let mut file = options.open(&new).map_err(failed)?;
-		file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
-		fs::rename(&new, &self.path).map_err(failed)?;
+		durable::replace(&self.path, &text, Mode::Secret).map_err(failed)?;
 		self.known.lock().unwrap_or_else(PoisonError::into_inner).stamp = None;
 		Ok(())
 	}

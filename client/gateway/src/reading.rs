@@ -13,8 +13,9 @@
 //!
 //! A reader has two blocks on their way and a third in its hands, 12 MiB. Fetching takes what
 //! [`planaria_sdk::Reader`] takes for one segment, for as many segments as
-//! [`Config::fetching_at_once`](crate::Config) allows, however many readers there are. Giving a
-//! fragment to another gateway takes 12 MiB, [`GIVEN_AT_ONCE`] times at most; so does putting one into
+//! [`Config::fetching_at_once`](crate::Config) allows, however many readers there are. What was fetched
+//! and not read yet takes [`FRESH`](crate::cache::FRESH) blocks, and keeps the rest of their fragments.
+//! Giving a fragment to another gateway takes 12 MiB, [`GIVEN_AT_ONCE`] times at most; so does putting one into
 //! an object store, [`SHARED_AT_ONCE`] times.
 
 use crate::{

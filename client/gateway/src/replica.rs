@@ -24,6 +24,7 @@ use crate::{
 };
 use codec::{DecodeAll, Encode};
 use futures::{StreamExt, TryStreamExt, stream};
+use planaria_durable::{self as durable, Mode};
 use std::{
 	collections::{BTreeMap, BTreeSet, HashSet},
 	fs::{self, File},
@@ -93,9 +94,7 @@ fn token(data: &Path) -> io::Result<[u8; 16]> {
 		},
 		Err(error) if error.kind() == io::ErrorKind::NotFound => {
 			token = rand::random();
-			fs::write(&path, hex::encode(token))?;
-			File::open(&path)?.sync_all()?;
-			File::open(data)?.sync_all()?;
+			durable::create(&path, hex::encode(token).as_bytes(), Mode::Plain)?;
 		},
 		Err(error) => return Err(error),
 	}

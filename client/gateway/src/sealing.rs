@@ -130,12 +130,9 @@ impl Sealing {
 	}
 
 	async fn keep(&self, owner: [u8; 32], key: UserKey) -> Result<UserKey, Error> {
-		let (path, directory) = (self.path(&owner), self.directory.clone());
+		let path = self.path(&owner);
 		blocking(move || {
-			let new = path.with_extension(format!("{:x}.new", rand::random::<u64>()));
-			key.write(&new).map_err(failed)?;
-			fs::rename(&new, &path)?;
-			fs::File::open(&directory)?.sync_all()?;
+			key.replace(&path).map_err(failed)?;
 			Ok(key)
 		})
 		.await

@@ -4,8 +4,9 @@
 //! The key a program signs its transactions with.
 
 use crate::AccountId32;
+use planaria_durable::{self as durable, Mode};
 use serde::{Deserialize, Serialize};
-use std::{fmt, fs, io::Write, path::Path, str::FromStr};
+use std::{fmt, fs, path::Path, str::FromStr};
 use subxt_signer::{SecretUri, bip39::Mnemonic, sr25519::Keypair};
 
 /// An sr25519 key pair. It is never shown.
@@ -106,18 +107,9 @@ impl KeyFile {
 
 	/// Writes the key to a new file that only its owner can read.
 	pub fn write(&self, path: &Path) -> Result<(), KeyError> {
-		let mut options = fs::OpenOptions::new();
-		options.write(true).create_new(true);
-		#[cfg(unix)]
-		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
 		let text = serde_json::to_string_pretty(self)
 			.map_err(|error| KeyError::BadFile(error.to_string()))?;
-		options
-			.open(path)
-			.and_then(|mut file| {
-				writeln!(file, "{text}")?;
-				file.sync_all()
-			})
+		durable::create(path, format!("{text}\n").as_bytes(), Mode::Secret)
 			.map_err(|error| KeyError::Unwritable { path: path.display().to_string(), error })
 	}
 }

@@ -4,12 +4,9 @@
 //! The key that a user's files are sealed for.
 
 use crate::KeyError;
+use planaria_durable::{self as durable, Mode};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::{
-	fmt, fs,
-	io::{self, Write},
-	path::Path,
-};
+use std::{fmt, fs, io, path::Path};
 use zeroize::Zeroizing;
 
 /// 32 secret bytes. Whoever has them can open every file sealed for them; without them nobody can.
@@ -20,6 +17,12 @@ pub struct UserKey(Zeroizing<[u8; 32]>);
 /// What a key's text begins with.
 const PREFIX: &str = "planaria-encryption-key-1:";
 const CHECKSUM_LEN: usize = 4;
+
+/// What a key's file says above the key.
+const HEADING: &str = "\
+# A Planaria encryption key. Whoever has it can read your files; without it
+# nobody can, not even you. Keep a copy in another place.
+";
 
 impl UserKey {
 	/// A new random key.
@@ -80,20 +83,19 @@ impl UserKey {
 
 	/// Writes the key to a new file that only its owner can read.
 	pub fn write(&self, path: &Path) -> Result<(), KeyError> {
-		let mut options = fs::OpenOptions::new();
-		options.write(true).create_new(true);
-		#[cfg(unix)]
-		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-		let written = options.open(path).and_then(|mut file| {
-			writeln!(
-				file,
-				"# A Planaria encryption key. Whoever has it can read your files; without it"
-			)?;
-			writeln!(file, "# nobody can, not even you. Keep a copy in another place.")?;
-			writeln!(file, "{}", *self.to_text())?;
-			file.sync_all()
-		});
-		written.map_err(|error| KeyError::Unwritable { path: path.into(), error })
+		durable::create(path, self.to_file().as_bytes(), Mode::Secret)
+			.map_err(|error| KeyError::Unwritable { path: path.into(), error })
+	}
+
+	/// Writes the key to a file that only its owner can read, instead of the one that may be there.
+	pub fn replace(&self, path: &Path) -> Result<(), KeyError> {
+		durable::replace(path, self.to_file().as_bytes(), Mode::Secret)
+			.map_err(|error| KeyError::Unwritable { path: path.into(), error })
+	}
+
+	/// What stands in the file.
+	fn to_file(&self) -> Zeroizing<String> {
+		Zeroizing::new([HEADING, self.to_text().as_str(), "\n"].concat())
 	}
 
 	/// Digests a file of which all bytes are at hand.
@@ -191,6 +193,9 @@ mod tests {
 			let mode = fs::metadata(&path).expect("exists").permissions().mode();
 			assert_eq!(mode & 0o777, 0o600);
 		}
+		let other = UserKey::generate().expect("a key");
+		other.replace(&path).expect("written");
+		assert_eq!(*UserKey::read(&path).expect("read").0, *other.0);
 	}
 
 	#[test]

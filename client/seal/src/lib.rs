@@ -38,7 +38,8 @@
 //! # Memory
 //!
 //! A [`Cipher`] takes less than 5 KiB, an [`Opening`] one frame more. Nothing here reads or writes
-//! files but [`UserKey::read`] and [`UserKey::write`]; everything is synchronous.
+//! files but [`UserKey::read`], [`UserKey::write`] and [`UserKey::replace`]; everything is
+//! synchronous.
 
 mod cipher;
 

@@ -4,15 +4,15 @@
 //! The miner's own keys: the hot key in the keystore, the endpoint's in a file.
 
 use pallet_planaria_support::hot_key::KEY_TYPE;
+use planaria_durable::{self as durable, Mode};
 use planaria_primitives::{Hash, duty::registration_bytes};
 use planaria_transfer::PeerAddr;
 use serde::Serialize;
 use sp_core::{Pair, ed25519, sr25519};
 use sp_keystore::KeystorePtr;
 use std::{
-	fs::{self, File, OpenOptions},
-	io::{self, Read, Write},
-	os::unix::fs::OpenOptionsExt,
+	fs::{self, File},
+	io::{self, Read},
 	path::{Path, PathBuf},
 };
 
@@ -66,17 +66,7 @@ pub fn endpoint_key(path: &Path) -> Result<[u8; 32], KeyError> {
 			if let Some(directory) = directory {
 				fs::create_dir_all(directory).map_err(failed)?;
 			}
-			let mut file = OpenOptions::new()
-				.write(true)
-				.create_new(true)
-				.mode(0o600)
-				.open(path)
-				.map_err(failed)?;
-			file.write_all(hex::encode(key).as_bytes()).map_err(failed)?;
-			file.sync_all().map_err(failed)?;
-			if let Some(directory) = directory {
-				File::open(directory).and_then(|d| d.sync_all()).map_err(failed)?;
-			}
+			durable::create(path, hex::encode(key).as_bytes(), Mode::Secret).map_err(failed)?;
 			Ok(key)
 		},
 		Err(error) => Err(failed(error)),
@@ -103,7 +93,7 @@ pub struct RegistrationProofs {
 pub struct Endpoint {
 	/// The endpoint key's public part (ed25519).
 	pub key: String,
-	/// Addresses: `ip:port`.
+	/// Addresses: `ip:port`, or the URL of a relay.
 	pub addrs: Vec<String>,
 }
 

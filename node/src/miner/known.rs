@@ -8,11 +8,11 @@
 //! which store there was, and only that one is opened, wherever it is now.
 
 use super::MinerError;
+use planaria_durable::{self as durable, Mode};
 use planaria_store::{DiskOptions, DiskStore, OpenError};
 use sp_panic_handler::AbortGuard;
 use std::{
-	fs::{self, File},
-	io::{self, Write},
+	fs, io,
 	path::{Path, PathBuf},
 };
 
@@ -78,15 +78,10 @@ fn parse(text: &str) -> Option<Known> {
 	Some(known)
 }
 
-/// Writes the file so that it is there as a whole, or as it was.
 fn write(directory: &Path, file: &Path, known: &Known) -> io::Result<()> {
-	let temporary = file.with_extension("tmp");
 	fs::create_dir_all(directory)?;
-	let mut written = File::create(&temporary)?;
-	write!(written, "id {}\npath {}\n", hex::encode(known.id), known.path)?;
-	written.sync_all()?;
-	fs::rename(&temporary, file)?;
-	File::open(directory)?.sync_all()
+	let text = format!("id {}\npath {}\n", hex::encode(known.id), known.path);
+	durable::replace(file, text.as_bytes(), Mode::Plain)
 }
 
 #[cfg(test)]
