@@ -10,8 +10,10 @@ use crate::{
 	status::CheckStatus,
 	throttle::Limits,
 };
-use planaria_primitives::{FragmentHash, FragmentId, FragmentName, MinerId};
-use planaria_runtime_api::{FileLife, FragmentRecord};
+use planaria_primitives::{
+	FragmentHash, FragmentId, FragmentName, MinerId, THIN_SPARE, segment::bit,
+};
+use planaria_runtime_api::{FileLife, FragmentRecord, MinerStanding};
 use planaria_store::{FragmentStore, Note, StoreError, Verdict};
 use std::{
 	collections::BTreeSet,
@@ -36,11 +38,12 @@ const MAX_FOUND: usize = 1 << 16;
 /// The store compared with the chain.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Compared {
-	/// Confirmed as this miner's on the best block, but not whole here.
+	/// Confirmed as this miner's on the best block, but not whole here, nor left to others.
 	pub(crate) missing: Vec<FragmentName>,
 	/// Here and assigned to this miner, but not confirmed on the best block.
 	pub(crate) unconfirmed: Vec<FragmentName>,
-	/// Confirmed as this miner's on the best block, where a restore order is open for it.
+	/// Confirmed as this miner's on the best block, where a restore order is open for it that is to
+	/// be cancelled if it is whole.
 	pub(crate) ordered: Vec<FragmentName>,
 	/// Here, but assigned to this miner neither on the best nor on the finalized block.
 	pub(crate) foreign: Vec<FragmentName>,
@@ -59,12 +62,13 @@ pub(crate) enum CompareError {
 	Stopped,
 }
 
-/// Compares everything stored with the chain, and everything the chain assigns to `me` with the
-/// store. Rests for `pause` after each page of segments.
+/// Compares everything stored with the chain, and everything the chain assigns to `me`, which has
+/// this standing, with the store. Rests for `pause` after each page of segments.
 pub(crate) async fn compare(
 	chain: &dyn Chain,
 	store: &Arc<dyn FragmentStore>,
 	me: MinerId,
+	standing: MinerStanding,
 	pause: Duration,
 ) -> Result<Compared, CompareError> {
 	let mut compared = Compared::default();
@@ -99,14 +103,13 @@ pub(crate) async fn compare(
 	for ids in mine.chunks(PAGE) {
 		let mut records = chain.records(At::Best, ids.to_vec()).await?;
 		records.retain(|record| record.as_ref().is_some_and(|record| is_assigned(record, me)));
-		let is_ordered = |record: &&FragmentRecord| {
-			record.restoring & planaria_primitives::segment::bit(record.name.index) != 0
-		};
-		for record in records.iter().flatten().filter(is_ordered) {
+		let cancelled = |record: &&FragmentRecord| is_to_be_cancelled(record, standing);
+		for record in records.iter().flatten().filter(cancelled) {
 			push(&mut compared.ordered, record.name);
 		}
+		let wanted = |record: &&FragmentRecord| !is_left_to_others(record, standing);
 		let names: Vec<FragmentName> =
-			records.into_iter().flatten().map(|record| record.name).collect();
+			records.iter().flatten().filter(wanted).map(|record| record.name).collect();
 		let missing = blocking(store, move |store| {
 			let mut missing = Vec::new();
 			for name in names {
@@ -134,7 +137,7 @@ pub(crate) fn is_assigned(record: &FragmentRecord, me: MinerId) -> bool {
 pub(crate) fn is_vacated(record: &FragmentRecord) -> bool {
 	matches!(record.state, FileLife::Pending | FileLife::Active)
 		&& holder(record).is_none()
-		&& record.confirmed & planaria_primitives::segment::bit(record.name.index) != 0
+		&& record.confirmed & bit(record.name.index) != 0
 }
 
 /// Whether `me` keeps the fragment of this record if it has it.
@@ -146,7 +149,46 @@ pub(crate) fn is_kept(record: Option<&FragmentRecord>, me: MinerId) -> bool {
 pub(crate) fn is_unconfirmed(record: &FragmentRecord, me: MinerId) -> bool {
 	record.state == FileLife::Pending
 		&& holder(record) == Some(me)
-		&& record.confirmed & planaria_primitives::segment::bit(record.name.index) == 0
+		&& record.confirmed & bit(record.name.index) == 0
+}
+
+/// Whether a restore order is open for the fragment.
+fn is_ordered(record: &FragmentRecord) -> bool {
+	record.restoring & bit(record.name.index) != 0
+}
+
+/// Whether the data of a miner of this standing moves away from it for good.
+pub(crate) const fn is_leaving(standing: MinerStanding) -> bool {
+	match standing {
+		MinerStanding::Leaving | MinerStanding::Expelled | MinerStanding::Departed => true,
+		MinerStanding::Serving | MinerStanding::Suspended | MinerStanding::Absent => false,
+	}
+}
+
+/// Whether a miner of this standing leaves an own fragment to others that is not whole here: they
+/// restore it from each other. Not while its segment is thin, which is not to wait for them.
+///
+/// As long as no order is open, one that leaves is copied from and audited, and restores it.
+pub(crate) fn is_left_to_others(record: &FragmentRecord, standing: MinerStanding) -> bool {
+	let restored_by_others = match standing {
+		MinerStanding::Leaving => is_ordered(record),
+		standing => is_leaving(standing),
+	};
+	restored_by_others && record.spare > THIN_SPARE
+}
+
+/// Whether a miner of this standing cancels the order that is open for an own fragment, if that is
+/// whole here.
+///
+/// Orders are what takes the data off one that leaves: whoever claims it copies it. Only where too
+/// little of a segment is present is it to say that it has the fragment, because the order may have
+/// been opened for a proof that failed. What one has that is expelled is not present either way.
+pub(crate) fn is_to_be_cancelled(record: &FragmentRecord, standing: MinerStanding) -> bool {
+	let kept = match standing {
+		MinerStanding::Leaving => record.spare < 0,
+		standing => !is_leaving(standing),
+	};
+	kept && is_ordered(record)
 }
 
 /// Whom the fragment is assigned to.

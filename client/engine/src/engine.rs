@@ -10,7 +10,7 @@ use crate::{
 	chain::{At, Chain, ChainError},
 	check::{
 		self, Checker, CompareError, Compared, blocking, holder, is_assigned, is_kept,
-		is_unconfirmed,
+		is_left_to_others, is_to_be_cancelled, is_unconfirmed,
 	},
 	config::EngineConfig,
 	foreign::Foreign,
@@ -390,6 +390,11 @@ impl Engine {
 		self.needs.need(name, why, now);
 	}
 
+	/// How the network sees this miner. One that is not known does not leave.
+	fn standing(&self) -> MinerStanding {
+		self.me.as_ref().map_or(MinerStanding::Serving, |me| me.standing)
+	}
+
 	/// How long the engine has run.
 	fn now(&self) -> Duration {
 		self.started.elapsed()
@@ -505,10 +510,16 @@ impl Engine {
 			return Ok(());
 		}
 		let records = self.restorer.chain.locate(At::Best, names.clone()).await?;
+		let standing = self.standing();
 		for (place, (name, record)) in names.into_iter().zip(records).enumerate() {
-			let Some(record) = record.filter(|record| is_assigned(record, me)) else {
+			let own = self.needs.get(&name).is_some_and(|need| need.why == Why::Own);
+			let wanted = |record: &FragmentRecord| {
+				is_assigned(record, me) && !(own && is_left_to_others(record, standing))
+			};
+			let Some(record) = record.filter(wanted) else {
 				if place < due {
-					// Not on the best block (any more): it is looked for again if it comes back.
+					// Not on the best block (any more), or left to others: it is looked for again if
+					// it comes back.
 					self.needs.remove(&name);
 				}
 				continue;
@@ -578,9 +589,9 @@ impl Engine {
 		}
 		if !self.comparing && self.compare_at <= now {
 			self.comparing = true;
-			let pause = self.limits.borrow().scan_pause;
+			let (standing, pause) = (self.standing(), self.limits.borrow().scan_pause);
 			self.tasks.spawn(async move {
-				Outcome::Compared(check::compare(&*chain, &store, me, pause).await)
+				Outcome::Compared(check::compare(&*chain, &store, me, standing, pause).await)
 			});
 		}
 	}
@@ -807,7 +818,8 @@ impl Engine {
 		Ok(done)
 	}
 
-	/// Own fragments that are whole again although their order is open: proofs to cancel it.
+	/// Own fragments that are whole again although an order is open that is not for others to take
+	/// them: proofs to cancel it.
 	async fn healed(&mut self, me: MinerId, done: &mut Done) -> Result<(), ChainError> {
 		let whole: Vec<FragmentName> = self
 			.opened
@@ -822,9 +834,10 @@ impl Engine {
 		let chain = self.restorer.chain.clone();
 		let at = chain.heads().borrow().best.saturating_sub(1);
 		let records = chain.locate(At::Best, whole.clone()).await?;
+		let standing = self.standing();
 		for (name, record) in whole.into_iter().zip(records) {
 			let order = record.filter(|record| {
-				holder(record) == Some(me) && record.restoring & bit(name.index) != 0
+				holder(record) == Some(me) && is_to_be_cancelled(record, standing)
 			});
 			let Some(record) = order else {
 				self.opened.remove(&name);

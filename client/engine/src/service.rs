@@ -5,10 +5,11 @@
 
 use crate::{
 	chain::{At, Chain},
-	check::{holder, is_assigned},
+	check::{CompareError, blocking, holder, is_assigned, is_leaving, is_unconfirmed},
 	engine::{EngineHandle, Event},
 };
 use planaria_primitives::{FileSpec, FragmentHash, FragmentName};
+use planaria_runtime_api::MinerStanding;
 use planaria_store::{
 	BeginError, Begun, CommitError, FragmentStore, FragmentUse, ReadError as StoreReadError,
 	StoreError, WriteError, Writer,
@@ -38,7 +39,7 @@ impl Service {
 		Self { chain, store, engine }
 	}
 
-	async fn verdict(&self, offer: &PutOffer) -> Result<Verdict, crate::ChainError> {
+	async fn verdict(&self, offer: &PutOffer) -> Result<Verdict, CompareError> {
 		let heads = *self.chain.heads().borrow();
 		let not_yet = Verdict::NotYet { best: heads.best };
 		let Some(me) = self.chain.me(At::Best).await? else { return Ok(not_yet) };
@@ -52,11 +53,42 @@ impl Service {
 			};
 			return Ok(verdict);
 		}
+		if is_leaving(me.standing) && is_unconfirmed(&record, me.miner) {
+			return self.verdict_of_leaver(me.standing, offer).await;
+		}
 		let Ok(spec) = FileSpec::new(record.size, record.coding) else {
 			return Ok(Verdict::Unwanted);
 		};
 		// Whether it is here already is seen when it is opened: the store then looks at the disk.
 		Ok(Verdict::Assigned(spec))
+	}
+
+	/// What a miner that leaves says to what was placed with it before.
+	///
+	/// It would have to be taken off it again once it is confirmed: whoever placed much could keep
+	/// the miner by sending one after another. Of the refusals this is the one after which a sender
+	/// turns to another miner at once. What is durable already has been acknowledged, and is
+	/// confirmed as ever.
+	async fn verdict_of_leaver(
+		&self,
+		standing: MinerStanding,
+		offer: &PutOffer,
+	) -> Result<Verdict, CompareError> {
+		// One that has left confirms nothing.
+		if standing == MinerStanding::Departed {
+			return Ok(Verdict::Full);
+		}
+		let (name, hash) = (offer.name, offer.hash);
+		let have = blocking(&self.store, move |store| {
+			let entry = store.entry(&name)?;
+			Ok(entry.is_some_and(|entry| entry.hash == hash && !entry.broken))
+		})
+		.await?;
+		if !have {
+			return Ok(Verdict::Full);
+		}
+		self.engine.send(Event::Stored(name));
+		Ok(Verdict::Have)
 	}
 }
 

@@ -214,7 +214,7 @@ pub struct CheckStatus {
 	/// How many files had disappeared from the store.
 	pub gone: u64,
 	/// Fragments that the chain assigns to this miner and that are not whole here, as of the last
-	/// comparison.
+	/// comparison; without those that it leaves to others because it leaves.
 	pub missing: u64,
 	/// Fragments that could not be read and will be tried again.
 	pub suspects: u64,

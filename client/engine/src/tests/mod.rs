@@ -4,6 +4,7 @@
 //! The whole engine over a chain, a transport and stores in memory, with a paused clock.
 
 mod finder;
+mod leaving;
 mod scrub;
 mod world;
 

@@ -33,7 +33,7 @@ use planaria_runtime_api::{
 	VerdictStatus,
 };
 use planaria_store::{Begun, FragmentStore, FragmentStoreExt, FragmentUse, MemoryStore, Writer};
-use planaria_transfer::{FragmentService, GROUP_LEN, Meter, PeerAddr, Stored};
+use planaria_transfer::{FragmentService, GROUP_LEN, Meter, PeerAddr, PutOffer, Stored, Verdict};
 use std::{
 	collections::{BTreeMap, BTreeSet, HashMap},
 	num::NonZeroU64,
@@ -73,7 +73,8 @@ struct Stripe {
 struct State {
 	segments: BTreeMap<SegmentId, Segment>,
 	claimed: BTreeMap<FragmentName, MinerId>,
-	leaving: BTreeSet<MinerId>,
+	/// Those that leave or have left.
+	leaving: BTreeMap<MinerId, MinerStanding>,
 	absent: BTreeSet<MinerId>,
 	last_seen: BTreeMap<MinerId, Tick>,
 	verdicts: BTreeMap<SegmentId, VerdictStatus>,
@@ -87,6 +88,8 @@ struct Inner {
 	finalized: State,
 	silent: BTreeSet<MinerId>,
 	liars: BTreeSet<MinerId>,
+	/// How much segments can spare where that is not all of their parity.
+	spares: BTreeMap<SegmentId, i16>,
 	/// Bytes per second.
 	rates: BTreeMap<MinerId, u64>,
 	/// After how many bytes a miner's streams break.
@@ -210,6 +213,7 @@ impl World {
 			finalized: state,
 			silent: BTreeSet::new(),
 			liars: BTreeSet::new(),
+			spares: BTreeMap::new(),
 			rates: BTreeMap::new(),
 			breaks: BTreeMap::new(),
 			asked: Vec::new(),
@@ -566,9 +570,33 @@ impl World {
 	}
 
 	pub(super) fn leave(&self, miner: MinerId) {
+		self.stand(miner, MinerStanding::Leaving);
+	}
+
+	/// The miner leaves, is expelled or has left.
+	pub(super) fn stand(&self, miner: MinerId, standing: MinerStanding) {
 		self.change(true, |state| {
-			state.leaving.insert(miner);
+			state.leaving.insert(miner, standing);
 		});
+	}
+
+	/// How many fragments the segment can spare from now on.
+	pub(super) fn set_spare(&self, segment: u64, spare: i16) {
+		self.inner().spares.insert(SegmentId(segment), spare);
+	}
+
+	/// What this miner's server says to an offer of the fragment.
+	pub(super) async fn offered(&self, name: &FragmentName) -> Verdict {
+		let stripe = self.stripe(name);
+		let index = usize::from(name.index);
+		let offer = PutOffer {
+			name: *name,
+			hash: stripe.hashes[index],
+			len: stripe.spec.fragment_len(name.segment),
+			sidecar: stripe.sidecars[index].clone(),
+		};
+		let service = self.shared.services.lock().expect("not poisoned").get(&ME).cloned();
+		service.expect("running").judge(&[1; 32], &offer).await
 	}
 
 	pub(super) fn want(&self, jobs: Vec<Job>) {
@@ -640,11 +668,7 @@ impl Shared {
 			hot_key: account,
 			endpoint_key: [u8::try_from(miner.0).expect("small"); 32],
 			endpoint_addrs: Vec::new(),
-			standing: if state.leaving.contains(&miner) {
-				MinerStanding::Leaving
-			} else {
-				MinerStanding::Serving
-			},
+			standing: state.leaving.get(&miner).copied().unwrap_or(MinerStanding::Serving),
 			since: 0,
 			declared: 1 << 20,
 			held: 1,
@@ -675,6 +699,7 @@ impl Shared {
 		};
 		let sibling = |(other, _): &(&FragmentName, &MinerId)| other.file == name.file;
 		let claims = state.claimed.iter().filter(sibling).map(claim).collect();
+		let parity = i16::from(segment.fragments()) - i16::from(spec.data());
 		Some(FragmentRecord {
 			fragment: id,
 			name,
@@ -685,7 +710,7 @@ impl Shared {
 			confirmed: segment.confirmed,
 			restoring: segment.restoring,
 			claims,
-			spare: i16::from(segment.fragments()) - i16::from(spec.data()),
+			spare: inner.spares.get(&id.segment).copied().unwrap_or(parity),
 			verdict: None,
 		})
 	}
@@ -693,8 +718,8 @@ impl Shared {
 
 impl State {
 	fn row(&self, miner: MinerId) -> MinerRow {
-		let standing = if self.leaving.contains(&miner) {
-			MinerStanding::Leaving
+		let standing = if let Some(standing) = self.leaving.get(&miner) {
+			*standing
 		} else if self.absent.contains(&miner) {
 			MinerStanding::Absent
 		} else {
