@@ -46,7 +46,7 @@ pub enum StoreError {
 	},
 	/// The manifest failed. It is a cache and can be made anew.
 	#[error(
-		"the store's manifest failed ({0}); restart with the option to rebuild it from the fragments on disk"
+		"the store's manifest failed ({0}); restart with --rebuild-store, which makes it anew from the fragments on disk"
 	)]
 	Manifest(String),
 }

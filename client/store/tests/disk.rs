@@ -19,7 +19,10 @@ use std::{
 	io::{self, ErrorKind},
 	path::Path,
 	process::Command,
-	sync::{Arc, Mutex},
+	sync::{
+		Arc, Mutex,
+		atomic::{AtomicBool, Ordering},
+	},
 	time::{Duration, SystemTime},
 };
 
@@ -609,6 +612,63 @@ fn a_disk_that_cannot_read_is_told_from_wrong_bytes() {
 	// What can be read is not given up.
 	assert!(disk.store().give_up(&sample.hash).unwrap().is_whole());
 	assert_eq!(disk.store().read(&sample.hash, 0..64).unwrap(), sample.bytes[..64]);
+}
+
+/// Panics where the manifest is committed, as redb does on a file that is damaged.
+#[derive(Debug, Default)]
+struct Bomb(AtomicBool);
+
+impl Faults for Bomb {
+	fn before(&self, step: Step, _: &Path) -> io::Result<()> {
+		assert!(step != Step::Commit || !self.0.load(Ordering::Relaxed), "a page is damaged");
+		Ok(())
+	}
+}
+
+#[test]
+fn a_store_whose_manifest_panics_refuses_everything_until_that_is_made_anew() {
+	let bomb = Arc::new(Bomb::default());
+	let mut disk = Disk::fast(1 << 20);
+	disk.options.faults = Some(bomb.clone());
+	disk.open();
+	let samples = file(1, 640);
+	samples[0].put(disk.store()).unwrap();
+	for (restarted, sample) in [(false, &samples[1]), (true, &samples[2])] {
+		let store = disk.store();
+		bomb.0.store(true, Ordering::Relaxed);
+		match sample.put(store) {
+			Err(PutError::Commit(CommitError::Store(error @ StoreError::Manifest(_)))) => {
+				assert!(error.to_string().contains("a page is damaged"), "{error}");
+				assert!(error.to_string().contains("--rebuild-store"), "{error}");
+			},
+			other => panic!("{other:?}"),
+		}
+		// Whether it would panic again is not tried.
+		bomb.0.store(false, Ordering::Relaxed);
+		let (name, hash) = (&samples[0].of.name, &samples[0].hash);
+		let begun = store.begin(*hash, &samples[0].of).unwrap_err();
+		assert!(matches!(begun, BeginError::Store(StoreError::Manifest(_))), "{begun}");
+		let read = store.read(hash, 0..640).unwrap_err();
+		assert!(matches!(read, ReadError::Store(StoreError::Manifest(_))), "{read}");
+		for error in [
+			store.entry(name).unwrap_err(),
+			store.verify(hash).unwrap_err(),
+			store.release(name).unwrap_err(),
+			store.usage().unwrap_err(),
+		] {
+			assert!(matches!(error, StoreError::Manifest(_)), "{error}");
+		}
+		if restarted {
+			disk.open();
+		} else {
+			disk.get().rebuild().unwrap();
+		}
+		for sample in [&samples[0], sample] {
+			sample.put(disk.store()).unwrap();
+			assert_eq!(disk.store().read(&sample.hash, 0..640).unwrap(), sample.bytes);
+		}
+		assert_no_litter(&disk);
+	}
 }
 
 /// The directory below an unmounted file system is empty: nothing in it is missing.

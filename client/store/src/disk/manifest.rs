@@ -23,12 +23,15 @@ use planaria_primitives::{
 use redb::{
 	Builder, Database, ReadTransaction, ReadableDatabase, Table, TableDefinition, WriteTransaction,
 };
+use sp_panic_handler::AbortGuard;
 use std::{
+	mem,
 	ops::Bound::{Excluded, Included, Unbounded},
 	panic::{AssertUnwindSafe, catch_unwind},
 	path::{Path, PathBuf},
 	sync::{PoisonError, RwLock},
 };
+use tracing::error;
 
 type NameKey = [u8; 45];
 type UseKey = [u8; 77];
@@ -109,12 +112,30 @@ fn decode_use(name: FragmentName, mut value: &[u8]) -> Result<FragmentUse, Store
 	Ok(FragmentUse { name, spec, sidecar })
 }
 
+/// The database, or why there is none.
+#[derive(Debug)]
+enum Db {
+	Open(Database),
+	/// After a failure of the disk, until it can be opened again: redb refuses everything after
+	/// one.
+	Closed,
+	/// After a panic, until it is made anew: nothing that it says can be relied on.
+	Broken(String),
+}
+
+impl Db {
+	fn close(&mut self) {
+		if matches!(self, Self::Open(_)) {
+			// Closing writes, and may panic as well.
+			let _ = unwinding(|| *self = Self::Closed);
+		}
+	}
+}
+
 /// The manifest of an open store.
 #[derive(Debug)]
 pub(super) struct Manifest {
-	/// `None` after a failure of the disk, until it can be opened again: redb refuses everything
-	/// after one.
-	db: RwLock<Option<Database>>,
+	db: RwLock<Db>,
 	path: PathBuf,
 	/// The store's.
 	pub id: [u8; 16],
@@ -204,15 +225,15 @@ impl Manifest {
 	/// The manifest of the store `id`, and why it has to be [made anew](Manifest::remake), if so.
 	pub fn open(fs: &Fs, path: PathBuf, id: [u8; 16]) -> (Self, Option<String>) {
 		let (db, reason) = match open_checked(&path, id) {
-			Ok(db) => (Some(db), None),
-			Err(reason) => (None, Some(reason)),
+			Ok(db) => (Db::Open(db), None),
+			Err(reason) => (Db::Closed, Some(reason)),
 		};
 		(Self { db: RwLock::new(db), path, id, fs: fs.clone() }, reason)
 	}
 
 	/// The same, to be [made anew](Manifest::remake) without a look at what is there.
 	pub fn unopened(fs: &Fs, path: PathBuf, id: [u8; 16]) -> Self {
-		Self { db: RwLock::new(None), path, id, fs: fs.clone() }
+		Self { db: RwLock::new(Db::Closed), path, id, fs: fs.clone() }
 	}
 
 	/// Makes the manifest anew: `fill` writes what belongs into it, in as many batches as it likes.
@@ -224,7 +245,7 @@ impl Manifest {
 		let path = self.path.with_extension("redb.new");
 		self.fs.remove(&path)?;
 		let db = Builder::new().set_cache_size(CACHE_LEN).create(&path).map_err(failed)?;
-		let db = RwLock::new(Some(db));
+		let db = RwLock::new(Db::Open(db));
 		let new = Self { db, path, id: self.id, fs: self.fs.clone() };
 		let filled = fill(&new)?;
 		new.transact(|txn| {
@@ -234,7 +255,7 @@ impl Manifest {
 			Ok(())
 		})?;
 		let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
-		*db = None;
+		db.close();
 		self.fs.rename(&new.path, &self.path)?;
 		*db = new.db.into_inner().unwrap_or_else(PoisonError::into_inner);
 		drop(db);
@@ -256,7 +277,7 @@ impl Manifest {
 		});
 		if matches!(result, Err(StoreError::Manifest(_))) {
 			// redb refuses everything after a failure of the disk; the next call opens it again.
-			*self.db.write().unwrap_or_else(PoisonError::into_inner) = None;
+			self.db.write().unwrap_or_else(PoisonError::into_inner).close();
 		}
 		result
 	}
@@ -265,17 +286,44 @@ impl Manifest {
 		&self,
 		act: impl FnOnce(&Database) -> Result<T, StoreError>,
 	) -> Result<T, StoreError> {
-		if let Some(db) = &*self.db.read().unwrap_or_else(PoisonError::into_inner) {
-			return act(db);
+		let mut db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+		if matches!(*db, Db::Closed) {
+			drop(db);
+			let mut slot = self.db.write().unwrap_or_else(PoisonError::into_inner);
+			if matches!(*slot, Db::Closed) {
+				let opened = open_checked(&self.path, self.id).map_err(StoreError::Manifest)?;
+				*slot = Db::Open(opened);
+			}
+			drop(slot);
+			db = self.db.read().unwrap_or_else(PoisonError::into_inner);
 		}
-		let mut slot = self.db.write().unwrap_or_else(PoisonError::into_inner);
-		if slot.is_none() {
-			*slot = Some(open_checked(&self.path, self.id).map_err(StoreError::Manifest)?);
+		let result = match &*db {
+			Db::Open(db) => unwinding(|| act(db)),
+			Db::Closed => return Err(StoreError::Manifest("closed after a failure".to_owned())),
+			Db::Broken(panic) => return Err(StoreError::Manifest(panic.clone())),
+		};
+		drop(db);
+		result.unwrap_or_else(|panic| Err(self.give_up(panic)))
+	}
+
+	/// Asks this database nothing more.
+	fn give_up(&self, panic: String) -> StoreError {
+		let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+		if let Db::Open(db) = mem::replace(&mut *db, Db::Broken(panic.clone())) {
+			// A panic leaves its locks poisoned, on which closing it would panic again.
+			mem::forget(db);
 		}
-		drop(slot);
+		drop(db);
+		let error = StoreError::Manifest(panic);
+		error!(%error, "THE STORE REFUSES ALL WORK: it takes, serves and proves nothing any more");
+		error
+	}
+
+	/// Fails where the manifest is of no use until it is [made anew](Manifest::remake).
+	pub fn ensure_usable(&self) -> Result<(), StoreError> {
 		match &*self.db.read().unwrap_or_else(PoisonError::into_inner) {
-			Some(db) => act(db),
-			None => Err(StoreError::Manifest("closed after a failure".to_owned())),
+			Db::Open(_) | Db::Closed => Ok(()),
+			Db::Broken(panic) => Err(StoreError::Manifest(panic.clone())),
 		}
 	}
 
@@ -442,8 +490,7 @@ fn open_checked(path: &Path, id: [u8; 16]) -> Result<Database, String> {
 	if !path.exists() {
 		return Err("there is none".to_owned());
 	}
-	// redb may panic on a file that was tampered with.
-	let opened = catch_unwind(AssertUnwindSafe(|| {
+	let opened = unwinding(|| {
 		let mut db = Builder::new().set_cache_size(CACHE_LEN).open(path)?;
 		if !db.check_integrity()? {
 			return Err(redb::Error::Corrupted("its checksums are wrong".to_owned()));
@@ -452,11 +499,54 @@ fn open_checked(path: &Path, id: [u8; 16]) -> Result<Database, String> {
 		let meta = txn.open_table(META)?;
 		let store = meta.get("store")?.map(|value| value.value().to_vec());
 		Ok((db, store))
-	}));
+	});
 	match opened {
 		Ok(Ok((db, Some(store)))) if store == (VERSION, id).encode() => Ok(db),
 		Ok(Ok(_)) => Err("it is of another version or store, or was not completed".to_owned()),
 		Ok(Err(error)) => Err(error.to_string()),
-		Err(_) => Err("it cannot be read".to_owned()),
+		Err(panic) => Err(panic),
+	}
+}
+
+/// Does something with redb, which may panic on a file that is damaged; what it said if it does.
+fn unwinding<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+	// Substrate's panic handler ends the process otherwise, before anything is unwound.
+	let _unwind = AbortGuard::force_unwind();
+	catch_unwind(AssertUnwindSafe(act)).map_err(|panic| {
+		let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+		let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+		format!("redb panicked: {}", text.unwrap_or_default())
+	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn after_a_panic_everything_is_refused_until_the_manifest_is_made_anew() {
+		let dir = tempfile::tempdir().expect("a directory");
+		let path = dir.path().join("manifest.redb");
+		let manifest = Manifest::unopened(&Fs { faults: None }, path, [7; 16]);
+		let hash = FragmentHash([1; 32]);
+		let damaged = || -> Result<(), StoreError> { panic!("a page is damaged") };
+		for writes in [false, true] {
+			manifest.remake(|_| Ok(())).expect("made");
+			manifest.ensure_usable().expect("made");
+			assert_eq!(manifest.row(&hash).expect("readable"), None);
+			let panicked =
+				if writes { manifest.write(|_| damaged()) } else { manifest.read(|_| damaged()) };
+			let refused = [
+				panicked,
+				manifest.row(&hash).map(drop),
+				manifest.write(|tables| tables.set_row(&hash, None)),
+				manifest.ensure_usable(),
+			];
+			for result in refused {
+				let error = result.expect_err("refused").to_string();
+				assert!(error.contains("a page is damaged"), "{error}");
+				assert!(error.contains("--rebuild-store"), "{error}");
+			}
+		}
 	}
 }

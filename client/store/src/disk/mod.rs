@@ -28,6 +28,9 @@
 //! fragments' bytes. On the other hand, a sidecar file that was damaged is written anew from the
 //! manifest when [`verify`](crate::FragmentStore::verify) finds it.
 //!
+//! All of the manifest is checked when it is opened. Where redb panics on it all the same, the store
+//! refuses all work until the manifest is made anew, and the process goes on.
+//!
 //! # Locks, from the outermost
 //!
 //! One of 64 for the fragment's hash, held while files of the fragment change; the manifest's; the
@@ -361,6 +364,8 @@ impl FragmentStore for DiskStore {
 	}
 
 	fn usage(&self) -> Result<Usage, StoreError> {
+		// Who asks for room is not to be told of some where nothing can be stored.
+		self.0.manifest.ensure_usable()?;
 		let free = self.0.fs.free(&self.0.layout.root)?;
 		let mut usage = lock(&self.0.accounts).usage(self.0.options.capacity, free);
 		usage.broken += lock(&self.0.refused).len() as u64;
