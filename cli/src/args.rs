@@ -116,7 +116,8 @@ pub enum Command {
 /// How fast and by which way fragments move.
 #[derive(Clone, Debug, Args)]
 pub struct TransferArgs {
-	/// Relays that help to reach miners behind NAT, with commas between them.
+	/// Relays that help to reach miners behind NAT, with commas between them. With any of them
+	/// such a miner is reached, through the relay that it names itself; with none it is not.
 	#[arg(long, env = "PLANARIA_RELAYS", value_delimiter = ',', value_name = "URL")]
 	pub relays: Vec<String>,
 	/// The most bytes per second to move, for example 10MiB/s.

@@ -5,6 +5,7 @@
 
 use crate::pace::{CheckEvery, RestoreProfile, RestoreRate};
 use clap::{Args, Parser, Subcommand};
+use pallet_planaria_miners::Addresses;
 use planaria_primitives::size::Size;
 use sc_cli::{OffchainWorkerEnabled, RunCmd};
 use std::{
@@ -14,6 +15,9 @@ use std::{
 
 /// Where the transfer of fragments listens unless told otherwise.
 const TRANSFER_PORT: u16 = 30500;
+
+/// An address as others are told of it, on chain.
+type Address = <Addresses as IntoIterator>::Item;
 
 /// A command, or none: then the node runs.
 #[derive(Debug, Parser)]
@@ -80,6 +84,17 @@ pub struct MinerArgs {
 	#[arg(long, value_name = "ADDRESS", requires = "miner")]
 	pub transfer_addr: Vec<SocketAddr>,
 
+	/// Relays that help to reach it behind NAT, with commas between them. Others are told of them:
+	/// whoever has relays on too, these or any, reaches it there, and nobody else. Off by default.
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		value_parser = relay,
+		requires = "miner"
+	)]
+	pub relays: Vec<String>,
+
 	/// File with the key that others know this miner by. Created where it is missing. By default it
 	/// is kept with the chain's data.
 	#[arg(long, value_name = "FILE", requires = "miner")]
@@ -107,6 +122,8 @@ pub struct MinerConfig {
 	pub transfer_listen: SocketAddr,
 	/// Where others reach it, if elsewhere.
 	pub transfer_addrs: Vec<SocketAddr>,
+	/// The relays that others reach it through.
+	pub relays: Vec<String>,
 	/// Where its key is, if not with the chain's data.
 	pub endpoint_key_file: Option<PathBuf>,
 }
@@ -124,6 +141,13 @@ impl Cli {
 				--offchain-worker never exclude each other"
 				.into());
 		}
+		let addrs = self.miner.transfer_addr.len() + self.miner.relays.len();
+		if addrs > Addresses::bound() {
+			return Err(format!(
+				"others are told {} addresses at most: --transfer-addr and --relays name {addrs}",
+				Addresses::bound()
+			));
+		}
 		Ok(Some(MinerConfig {
 			store: store.clone(),
 			capacity: *capacity,
@@ -134,6 +158,7 @@ impl Cli {
 			check_every: self.miner.check_every,
 			transfer_listen: self.miner.transfer_listen,
 			transfer_addrs: self.miner.transfer_addr.clone(),
+			relays: self.miner.relays.clone(),
 			endpoint_key_file: self.miner.endpoint_key_file.clone(),
 		}))
 	}
@@ -144,6 +169,21 @@ fn capacity(text: &str) -> Result<Size, String> {
 		Ok(Size(0)) => Err("a capacity is at least one byte".into()),
 		Ok(size) => Ok(size),
 		Err(error) => Err(format!("{error}; write for example 1TiB or 500GB")),
+	}
+}
+
+/// The URL of a relay, as others are told of it.
+fn relay(text: &str) -> Result<String, String> {
+	match planaria_transfer::relay_url(text) {
+		None => Err("expected a URL such as https://relay.example".into()),
+		Some(url) if url.len() > Address::bound() => {
+			Err(format!("others are told {} characters at most", Address::bound()))
+		},
+		// A relay may want a token there.
+		Some(url) if url.contains(['@', '?', '#']) => {
+			Err("it is published on chain: give scheme, host and port alone".into())
+		},
+		Some(url) => Ok(url),
 	}
 }
 
@@ -219,6 +259,7 @@ mod tests {
 				check_every: None,
 				transfer_listen: "0.0.0.0:30500".parse().unwrap(),
 				transfer_addrs: vec![],
+				relays: vec![],
 				endpoint_key_file: None,
 			})
 		);
@@ -228,6 +269,7 @@ mod tests {
 			"planaria-node --miner --capacity 1TiB",
 			"planaria-node --store /srv/p --capacity 1TiB",
 			"planaria-node --transfer-addr 1.2.3.4:5",
+			"planaria-node --relays https://relay.example",
 			"planaria-node --new-store",
 		] {
 			assert!(miner(line).is_err(), "{line}");
@@ -280,5 +322,32 @@ mod tests {
 		let config = config.unwrap().unwrap();
 		assert_eq!(config.transfer_listen, "127.0.0.1:0".parse().unwrap());
 		assert_eq!(config.transfer_addrs.len(), 2);
+	}
+
+	#[test]
+	fn names_its_relays() {
+		let line = "planaria-node --miner --store s --capacity 1GB";
+		let relays = |args: &str| {
+			miner(&format!("{line} {args}")).map(|config| config.unwrap().relays).unwrap()
+		};
+		let both = ["https://a.example/", "http://10.0.0.1:3340/"];
+		assert_eq!(relays("--relays https://a.example,http://10.0.0.1:3340"), both);
+		assert_eq!(relays("--relays https://A.example/ --relays http://10.0.0.1:3340"), both);
+		let long = format!("--relays https://relay.example/{}", "a".repeat(128));
+		for (args, why) in [
+			("--relays relay.example:443", "expected a URL such as https://relay.example"),
+			("--relays https://a.example,10.0.0.1:80", "expected a URL"),
+			(long.as_str(), "128 characters at most"),
+			("--relays https://relay.example/?token=1", "it is published on chain"),
+			("--relays https://me:secret@relay.example", "it is published on chain"),
+			(
+				"--relays http://a,http://b,http://c \
+				 --transfer-addr 1.2.3.4:5 --transfer-addr 1.2.3.4:6",
+				"4 addresses at most: --transfer-addr and --relays name 5",
+			),
+		] {
+			let error = miner(&format!("{line} {args}")).unwrap_err();
+			assert!(error.contains(why), "{error}");
+		}
 	}
 }

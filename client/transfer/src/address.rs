@@ -23,8 +23,10 @@ impl PeerAddr {
 	/// What iroh dials; relay addresses are left out where relays are off.
 	pub(crate) fn resolve(&self, relays: bool) -> Result<EndpointAddr, AddressError> {
 		let key = PublicKey::from_bytes(&self.key).map_err(|_| AddressError::BadKey)?;
+		let mut relayed = false;
 		let addrs = self.addrs.iter().filter_map(|text| match parse(text) {
 			Some(TransportAddr::Relay(_)) if !relays => {
+				relayed = true;
 				debug!(peer = %short(&self.key), addr = text, "relays are off, address skipped");
 				None
 			},
@@ -35,13 +37,26 @@ impl PeerAddr {
 			usable => usable,
 		});
 		let addr = EndpointAddr::from_parts(key, addrs);
-		if addr.is_empty() { Err(AddressError::NoneUsable) } else { Ok(addr) }
+		match (addr.is_empty(), relayed) {
+			(false, _) => Ok(addr),
+			(true, true) => Err(AddressError::OnlyRelays),
+			(true, false) => Err(AddressError::NoneUsable),
+		}
 	}
 }
 
+/// The URL of a relay in the form in which a record names it; `None` if the text is none.
+pub fn relay_url(text: &str) -> Option<String> {
+	parse_relay(text).map(|url| url.to_string())
+}
+
+pub(crate) fn parse_relay(text: &str) -> Option<RelayUrl> {
+	text.parse::<RelayUrl>().ok().filter(|url| matches!(url.scheme(), "https" | "http"))
+}
+
 fn parse(text: &str) -> Option<TransportAddr> {
-	if text.starts_with("https://") || text.starts_with("http://") {
-		return text.parse::<RelayUrl>().ok().map(TransportAddr::Relay);
+	if let Some(relay) = parse_relay(text) {
+		return Some(TransportAddr::Relay(relay));
 	}
 	let addr: SocketAddr = text.parse().ok()?;
 	let ip = addr.ip();
@@ -63,6 +78,9 @@ pub enum AddressError {
 	/// No address of the peer can be used.
 	#[error("none of the peer's addresses can be used")]
 	NoneUsable,
+	/// The peer is reached through relays only, and relays are off.
+	#[error("the peer is reached through a relay only, and relays are off here")]
+	OnlyRelays,
 }
 
 #[cfg(test)]
@@ -92,7 +110,18 @@ mod tests {
 		}
 		let relayed = peer(&["https://relay.example"]);
 		assert!(relayed.resolve(true).is_ok());
-		assert_eq!(relayed.resolve(false), Err(AddressError::NoneUsable));
+		assert_eq!(relayed.resolve(false), Err(AddressError::OnlyRelays));
+	}
+
+	#[test]
+	fn the_url_of_a_relay_is_written_in_one_way() {
+		for text in ["https://relay.example", "https://relay.example/", "HTTPS://Relay.example"] {
+			assert_eq!(relay_url(text).as_deref(), Some("https://relay.example/"), "{text}");
+		}
+		assert_eq!(relay_url("http://10.0.0.1:3340").as_deref(), Some("http://10.0.0.1:3340/"));
+		for text in ["", "relay.example", "relay.example:443", "https://", "ftp://a", "1.2.3.4:5"] {
+			assert_eq!(relay_url(text), None, "{text}");
+		}
 	}
 
 	#[test]

@@ -16,8 +16,10 @@ pub struct EndpointConfig {
 	pub genesis: [u8; 32],
 	/// Where to listen: at most one address per family. Empty: every interface, any port.
 	pub bind: Vec<SocketAddr>,
-	/// URLs of the relays that help behind NAT. Empty: relays off, and nothing but what is dialled
-	/// is ever contacted: no relay, no name service, no port mapping.
+	/// URLs of the relays that help behind NAT: this endpoint is reached through the nearest of
+	/// them, and peers through those that their own addresses name, whichever these are. Empty:
+	/// relays off, and nothing but what is dialled is ever contacted: no relay, no name service, no
+	/// port mapping.
 	pub relays: Vec<String>,
 }
 

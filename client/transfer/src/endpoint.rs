@@ -5,6 +5,7 @@
 
 use crate::{
 	Client, FragmentService, PeerAddr, PeerKey, Server, TransferError, TransferMetrics,
+	address::parse_relay,
 	config::{EndpointConfig, TransferConfig},
 	frame,
 	metrics::Counters,
@@ -14,7 +15,7 @@ use crate::{
 };
 use codec::{Decode, DecodeAll};
 use iroh::{
-	Endpoint, RelayMode, RelayUrl, SecretKey,
+	Endpoint, RelayMode, SecretKey,
 	endpoint::{
 		IdleTimeout, Incoming, PortmapperConfig, QuicTransportConfig, RecvStream, SendStream,
 		VarInt, presets,
@@ -33,7 +34,7 @@ use tokio::task::AbortHandle;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-	/// A relay's text is not a URL.
+	/// A relay's text is not a URL of `https` or `http`.
 	#[error("not the URL of a relay: {0}")]
 	BadRelay(String),
 	/// The addresses cannot be listened on: in use, or not this machine's.
@@ -80,7 +81,7 @@ impl Transfer {
 		let relays = id
 			.relays
 			.iter()
-			.map(|url| url.parse::<RelayUrl>().map_err(|_| BindError::BadRelay(url.clone())))
+			.map(|url| parse_relay(url).ok_or_else(|| BindError::BadRelay(url.clone())))
 			.collect::<Result<Vec<_>, _>>()?;
 		let with_relays = !relays.is_empty();
 		// `Minimal` brings no relay and no address lookup.
@@ -135,6 +136,11 @@ impl Transfer {
 		let relays = addr.relay_urls().map(ToString::to_string);
 		let addrs = addr.ip_addrs().map(ToString::to_string).chain(relays).collect();
 		PeerAddr { key: self.key(), addrs }
+	}
+
+	/// Waits until this endpoint can be reached through a relay: for ever where it knows none.
+	pub async fn relayed(&self) {
+		self.shared.endpoint.online().await;
 	}
 
 	/// Asks other peers. All clients of an endpoint share their connections.

@@ -60,7 +60,7 @@ mod server;
 mod service;
 mod stream;
 
-pub use address::{AddressError, PeerAddr, PeerKey};
+pub use address::{AddressError, PeerAddr, PeerKey, relay_url};
 pub use bao::{Fragment, GROUP_LEN, Verifier, WrongBytes};
 pub use client::{Client, Fetch, FragmentData, Incoming, Put, PutOutcome};
 pub use config::{EndpointConfig, TransferConfig};

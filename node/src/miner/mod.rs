@@ -10,6 +10,7 @@ mod known;
 mod mailbox;
 mod metrics;
 mod native;
+mod reach;
 
 pub use chain::NodeChain;
 pub use funds::Funds;
@@ -131,14 +132,11 @@ where
 		secret_key,
 		genesis: chain.genesis(),
 		bind: vec![config.transfer_listen],
-		relays: Vec::new(),
+		relays: config.relays.clone(),
 	};
 	let transfer = Transfer::bind(endpoint, TransferConfig::default()).await?;
-	let advertised = if config.transfer_addrs.is_empty() {
-		transfer.addr().addrs
-	} else {
-		config.transfer_addrs.iter().map(ToString::to_string).collect()
-	};
+	let own = transfer.addr().addrs;
+	let advertised = reach::advertised(&config.transfer_addrs, own, &config.relays);
 
 	let local = matches!(deps.chain_type, ChainType::Development | ChainType::Local);
 	let engine_config = if local { EngineConfig::local() } else { EngineConfig::default() };
@@ -165,6 +163,10 @@ where
 		advertised = ?advertised,
 		"storage miner started",
 	);
+	if !config.relays.is_empty() {
+		let relay = reach::say_relay(transfer.clone(), config.relays);
+		deps.spawn.spawn("planaria-relay", Some("miner"), relay);
+	}
 	let funds = funds::warn(chain.clone(), deps.client.clone(), deps.keystore.clone());
 	deps.spawn.spawn("planaria-funds", Some("miner"), funds);
 	let miner = Miner {

@@ -3,7 +3,8 @@
 
 use crate::fixture::*;
 use planaria_transfer::{
-	BindError, EndpointConfig, Fetch, PeerAddr, Transfer, TransferConfig, TransferError,
+	AddressError, BindError, EndpointConfig, Fetch, PeerAddr, Transfer, TransferConfig,
+	TransferError,
 };
 use std::{
 	num::NonZeroU64,
@@ -201,9 +202,11 @@ async fn a_port_in_use_and_a_bad_relay_are_said() {
 	let error = Transfer::bind(id.clone(), config()).await.unwrap_err();
 	assert!(matches!(error, BindError::Socket { .. }), "{error:?}");
 	assert!(error.to_string().contains(&taken.bound()[0].to_string()));
-	let id = EndpointConfig { relays: vec!["not a url".into()], ..id };
-	let error = Transfer::bind(id, config()).await.unwrap_err();
-	assert!(matches!(error, BindError::BadRelay(_)), "{error:?}");
+	for relay in ["not a url", "relay.example:443"] {
+		let id = EndpointConfig { relays: vec![relay.into()], ..id.clone() };
+		let error = Transfer::bind(id, config()).await.unwrap_err();
+		assert!(matches!(error, BindError::BadRelay(_)), "{error:?}");
+	}
 }
 
 #[tokio::test]
@@ -233,4 +236,47 @@ async fn both_ends_can_serve_and_ask() {
 async fn relays_are_off_unless_given() {
 	let addr = bind().await.addr();
 	assert!(addr.addrs.iter().all(|text| text.starts_with("127.0.0.1:")), "{addr:?}");
+}
+
+/// Where no relay listens.
+const NO_RELAY: &str = "http://127.0.0.1:1/";
+
+async fn with_relay(config: TransferConfig) -> Transfer {
+	let id = EndpointConfig {
+		secret_key: secret(),
+		genesis: GENESIS,
+		bind: vec!["127.0.0.1:0".parse().unwrap()],
+		relays: vec![NO_RELAY.into()],
+	};
+	Transfer::bind(id, config).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_relay_that_does_not_answer_is_in_nobodys_way() {
+	let file = File::new(1024);
+	let host = with_relay(config()).await;
+	let _server = host.serve(Arc::new(Service(Store::new(&file, [0]))));
+	let mut addr = loopback(&host);
+	addr.addrs.push(NO_RELAY.into());
+	for client in [bind().await, with_relay(config()).await] {
+		let fetch = Fetch::new(file.name(0), file.spec);
+		client.client().get(&addr, fetch).await.unwrap();
+	}
+	assert!(timeout(Duration::from_millis(200), host.relayed()).await.is_err());
+}
+
+#[tokio::test]
+async fn who_is_reached_through_a_relay_is_dialled_by_those_who_have_relays_on() {
+	let file = File::new(1024);
+	let host = serve(&Store::new(&file, [0])).await;
+	let addr = PeerAddr { key: host.addr.key, addrs: vec![NO_RELAY.into()] };
+	let get = async |client: Transfer| {
+		let fetch = Fetch::new(file.name(0), file.spec);
+		client.client().get(&addr, fetch).await.unwrap_err()
+	};
+	let error = get(bind().await).await;
+	assert!(matches!(error, TransferError::Address(AddressError::OnlyRelays)), "{error:?}");
+	let hasty = TransferConfig { handshake_timeout: Duration::from_millis(300), ..config() };
+	let error = get(with_relay(hasty).await).await;
+	assert!(matches!(error, TransferError::Connect(_)), "{error:?}");
 }
