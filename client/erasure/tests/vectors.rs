@@ -28,7 +28,7 @@ type Part = (String, Vec<(String, String)>);
 #[test]
 fn the_vectors_are_these_and_the_text_shows_them() {
 	let parts = parts();
-	let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+	let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs it"));
 	let (json_path, text_path) =
 		(root.join("tests/vectors.json"), root.join("../../docs/format.md"));
 	let json: BTreeMap<&str, BTreeMap<&str, &str>> = parts

@@ -18,7 +18,7 @@ use std::{
 	},
 	time::Duration,
 };
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 
 /// A server that answers every request as `answer` does, which also gets the request's number.
 async fn liar<F, A>(answer: A) -> PeerAddr
@@ -212,8 +212,9 @@ async fn a_server_that_goes_away_is_an_interruption() {
 	let file = File::new(64 * GROUP_LEN);
 	for way in 0..3 {
 		let lying = file.clone();
+		let (verified, seen) = watch::channel(0);
 		let addr = liar(move |_, _, mut send, _, connection| {
-			let file = lying.clone();
+			let (file, mut seen) = (lying.clone(), seen.clone());
 			async move {
 				if way == 2 {
 					return connection.close(99u32.into(), b"before the answer");
@@ -221,7 +222,7 @@ async fn a_server_that_goes_away_is_an_interruption() {
 				write_frame(&mut send, &found(&file, 0)).await;
 				let stream = file.stream(0, 0..file.len());
 				send.write_all(&stream[..stream.len() / 2]).await.unwrap();
-				sleep(Duration::from_millis(300)).await;
+				seen.wait_for(|verified| *verified > 20 * GROUP_LEN).await.unwrap();
 				if way == 0 {
 					connection.close(99u32.into(), b"gone");
 				} else {
@@ -231,7 +232,10 @@ async fn a_server_that_goes_away_is_an_interruption() {
 		})
 		.await;
 		let client = bind().await;
-		let mut fetch = Fetch::new(file.name(0), file.spec);
+		let fetch = Fetch::new(file.name(0), file.spec);
+		let mut fetch = fetch.on_progress(move |bytes| {
+			verified.send_replace(bytes);
+		});
 		let error = client.client().fetch(&addr, &mut fetch).await.unwrap_err();
 		assert!(matches!(error, TransferError::Interrupted(_)), "{error:?}");
 		assert_eq!(fetch.verified() > 20 * GROUP_LEN, way != 2);
