@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Planaria developers
 
 //! How fast a gateway takes and gives, with five miners and `lean`, against what raw iroh moves on
-//! the same machine in the same run. The client is curl.
+//! the same machine in the same run, for cold downloads right after each of them. The client is curl.
 //!
 //! Prints one JSON object per line, as `scripts/bench.sh` does. Takes six times the object's size of
 //! disk, and 43 times that of a parallel transfer.
@@ -24,6 +24,8 @@ use std::{
 
 /// How many transfers go on at once.
 const AT_ONCE: usize = 16;
+/// How many cold downloads there are; the one in the middle counts.
+const ROUNDS: usize = 5;
 /// How many small objects there are.
 const SMALL: usize = 2048;
 
@@ -56,13 +58,24 @@ fn main() -> Result<()> {
 	gateway.forget(&[])?;
 	let client = Client { gateway: &gateway, key: &key };
 	let segment = client.request("/bucket/object", &["-r", "0-16777215"])?.seconds;
-	gateway.forget(&[])?;
+	// What the machine can do changes by the minute: each download has a baseline of its own.
+	let mut colds = Vec::new();
+	for _ in 0..ROUNDS {
+		gateway.forget(&[])?;
+		let client = Client { gateway: &gateway, key: &key };
+		let cold = client.request("/bucket/object", &[])?;
+		ensure!(cold.bytes == size, "{} of {size} bytes came", cold.bytes);
+		let rate = size as f64 / cold.seconds / 1e6;
+		colds.push((rate / raw_iroh(size >> 20)?, rate, cold.first));
+	}
 	let client = Client { gateway: &gateway, key: &key };
-	let cold = client.request("/bucket/object", &[])?;
-	ensure!(cold.bytes == size, "{} of {size} bytes came", cold.bytes);
-	let rate = size as f64 / cold.seconds / 1e6;
-	row("gateway/cold-download", rate, "MB/s", Some(raw), Some(0.6), rate / raw >= 0.6);
-	let first = cold.first;
+	colds.sort_by(|one, other| one.0.total_cmp(&other.0));
+	eprintln!(
+		"cold downloads, as part of raw iroh: {:.2?}",
+		colds.iter().map(|cold| cold.0).collect::<Vec<_>>()
+	);
+	let (ratio, rate, first) = colds[ROUNDS / 2];
+	row("gateway/cold-download", rate, "MB/s", Some(rate / ratio), Some(0.6), ratio >= 0.6);
 	row("gateway/cold-first-byte", first, "s", Some(segment), Some(1.0), first <= segment);
 	let warm = size as f64 / client.request("/bucket/object", &[])?.seconds / 1e6;
 	row("gateway/warm-download", warm, "MB/s", None, Some(1000.0), warm >= 1000.0);
