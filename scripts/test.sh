@@ -41,9 +41,7 @@ run_network() {
 	done
 	for list in "${lists[@]}"; do wait "$list" || failed=1; done
 	# Last, where it is found: what failed, though it may have passed when it was run again.
-	for list in "$LOGS"/*.failed; do
-		[ ! -e "$list" ] || cat "$list" >&2
-	done
+	find "$LOGS" -name '*.failed' -exec cat {} + >&2
 	rm -r "$LOGS"
 	return "$failed"
 }

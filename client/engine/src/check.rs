@@ -153,7 +153,7 @@ pub(crate) fn is_unconfirmed(record: &FragmentRecord, me: MinerId) -> bool {
 }
 
 /// Whether a restore order is open for the fragment.
-fn is_ordered(record: &FragmentRecord) -> bool {
+pub(crate) fn is_ordered(record: &FragmentRecord) -> bool {
 	record.restoring & bit(record.name.index) != 0
 }
 

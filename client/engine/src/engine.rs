@@ -10,7 +10,7 @@ use crate::{
 	chain::{At, Chain, ChainError},
 	check::{
 		self, Checker, CompareError, Compared, blocking, holder, is_assigned, is_kept,
-		is_left_to_others, is_to_be_cancelled, is_unconfirmed,
+		is_left_to_others, is_ordered, is_to_be_cancelled, is_unconfirmed,
 	},
 	config::EngineConfig,
 	foreign::Foreign,
@@ -32,7 +32,6 @@ use planaria_primitives::{
 	Tick,
 	mailbox::{Done, Healed, Job, JobKind, MAX_LISTED, ProofItem},
 	sampling,
-	segment::bit,
 };
 use planaria_runtime_api::{FragmentRecord, MinerStanding, MinerStatus};
 use planaria_store::{FragmentStore, FragmentStoreExt, Note};
@@ -799,7 +798,7 @@ impl Engine {
 					(Why::Own, RestorePhase::GivenUp) if holder(&record) == Some(me) => {
 						self.opened.insert(name);
 						// What has its order is not in the way of what has none.
-						if record.restoring & bit(name.index) == 0 {
+						if !is_ordered(&record) {
 							push(&mut done.broken, record.fragment);
 						}
 					},

@@ -6,7 +6,8 @@
 //! Blocks of files as the network has them: of an encrypted file that is what is encrypted. Each
 //! is a file under `cache/` with the block's CRC-64/NVME behind it, which is compared whenever it is
 //! read: that is against a bad disk, what came was verified before. Nothing is synced: what a power
-//! cut leaves half written is not what its sum says. When there is no room, what was not used for the longest time goes.
+//! cut leaves half written is not what its sum says. When there is no room, what was not used for the
+//! longest time goes.
 //!
 //! What was put last stays in memory as well, [`FRESH`] blocks of it, until it is asked for once:
 //! who had it fetched is about to read it.
@@ -90,6 +91,7 @@ struct Index {
 
 impl Index {
 	fn remove(&mut self, block: &Block) {
+		self.take_fresh(block);
 		if let Some((len, used)) = self.blocks.remove(block) {
 			self.by_use.remove(&used);
 			self.bytes -= len;
@@ -104,8 +106,8 @@ impl Index {
 		self.bytes += len;
 	}
 
+	/// Keeps in memory what was touched just now.
 	fn keep_fresh(&mut self, block: Block, bytes: Bytes) {
-		self.take_fresh(&block);
 		if self.fresh.len() >= FRESH {
 			self.fresh.pop_front();
 		}
@@ -300,7 +302,6 @@ impl Cache {
 			let mut index = self.index();
 			for block in &blocks {
 				index.remove(block);
-				index.take_fresh(block);
 				paths.push(self.path(block));
 			}
 		}

@@ -13,10 +13,10 @@
 //!
 //! A reader has two blocks on their way and a third in its hands, 12 MiB. Fetching takes what
 //! [`planaria_sdk::Reader`] takes for one segment, for as many segments as
-//! [`Config::fetching_at_once`](crate::Config) allows, however many readers there are. What was fetched
-//! and not read yet takes [`FRESH`](crate::cache::FRESH) blocks, and keeps the rest of their fragments.
-//! Giving a fragment to another gateway takes 12 MiB, [`GIVEN_AT_ONCE`] times at most; so does putting one into
-//! an object store, [`SHARED_AT_ONCE`] times.
+//! [`Config::fetching_at_once`](crate::Config) allows, however many readers there are. What was
+//! fetched and not read yet takes [`FRESH`](crate::cache::FRESH) blocks, and keeps the rest of their
+//! fragments. Giving a fragment to another gateway takes 12 MiB, [`GIVEN_AT_ONCE`] times at most; so
+//! does putting one into an object store, [`SHARED_AT_ONCE`] times.
 
 use crate::{
 	backend::Backend,
@@ -463,13 +463,8 @@ impl Library {
 		}
 		let mut parts = remote.read(at + little.len() as u64..end);
 		while let Some(part) = parts.next().await {
-			let part = part.map_err(|error| {
-				let error = Arc::new(error);
-				self.give_up(segment, &error);
-				lock(&self.0.open).remove(&id);
-				NetworkError::Shared(error)
-			});
-			little.extend_from_slice(&part?);
+			let part = part.map_err(|error| NetworkError::Shared(self.failed(segment, error)))?;
+			little.extend_from_slice(&part);
 		}
 		self.0.metrics.fetched_bytes.inc_by(little.len() as u64);
 		match little.len() as u64 == end - at {
@@ -537,11 +532,7 @@ impl Library {
 						}
 					},
 					Fetch::Going(..) | Fetch::Done => break,
-					Fetch::Failed(error) => {
-						// Holders may have changed: it is looked up again by the next one.
-						lock(&self.0.open).remove(&id);
-						return Err(NetworkError::Shared(error).into());
-					},
+					Fetch::Failed(error) => return Err(NetworkError::Shared(error).into()),
 				}
 			}
 		}
@@ -591,15 +582,12 @@ impl Library {
 		drop(fetches);
 		let (library, remote) = (self.clone(), remote.clone());
 		tokio::spawn(async move {
-			let fetched = library.fetch_blocks(&remote, wanted, &state).await.map_err(Arc::new);
-			if let Err(error) = &fetched {
-				library.give_up(key, error);
-			}
-			lock(&library.0.fetches).remove(&key);
-			state.send_replace(match fetched {
+			let fetched = match library.fetch_blocks(&remote, wanted, &state).await {
 				Ok(()) => Fetch::Done,
-				Err(error) => Fetch::Failed(error),
-			});
+				Err(error) => Fetch::Failed(library.failed(key, error)),
+			};
+			lock(&library.0.fetches).remove(&key);
+			state.send_replace(fetched);
 		});
 		watched
 	}
@@ -611,16 +599,19 @@ impl Library {
 		(when.elapsed() < GIVEN_UP_FOR).then(|| why.clone())
 	}
 
-	/// Remembers that there were too few holders who could give a segment.
-	fn give_up(&self, segment: (FileId, u64), why: &Arc<NetworkError>) {
-		if !matches!(**why, NetworkError::Get(GetError::Unrestorable { .. })) {
-			return;
+	/// A segment could not be read. Where there were too few holders who could give it, that is
+	/// remembered; as they may change, the file is looked up again by who asks next.
+	fn failed(&self, segment: (FileId, u64), why: NetworkError) -> Arc<NetworkError> {
+		lock(&self.0.open).remove(&segment.0);
+		let why = Arc::new(why);
+		if matches!(*why, NetworkError::Get(GetError::Unrestorable { .. })) {
+			let mut given_up = lock(&self.0.given_up);
+			given_up.retain(|_, (when, _)| when.elapsed() < GIVEN_UP_FOR);
+			if given_up.len() < MOST_GIVEN_UP {
+				given_up.insert(segment, (Instant::now(), why.clone()));
+			}
 		}
-		let mut given_up = lock(&self.0.given_up);
-		given_up.retain(|_, (when, _)| when.elapsed() < GIVEN_UP_FOR);
-		if given_up.len() < MOST_GIVEN_UP {
-			given_up.insert(segment, (Instant::now(), why.clone()));
-		}
+		why
 	}
 
 	async fn fetch_blocks(

@@ -10,7 +10,7 @@ use crate::{
 use rustix::{
 	buffer::spare_capacity,
 	fs::{Advice, fadvise},
-	io::pread,
+	io::{Errno, pread},
 };
 use std::{
 	fmt,
@@ -77,45 +77,26 @@ impl Reader {
 		}
 	}
 
-	/// Fills the buffer from `offset` on.
-	pub fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-		while !buffer.is_empty() {
-			match self.read_at(buffer, offset) {
-				Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-				Ok(read) => {
-					buffer = &mut buffer[read..];
-					offset += read as u64;
-				},
-				Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
-				Err(error) => return Err(error),
-			}
-		}
-		Ok(())
-	}
-
 	/// Bytes from `offset` on, so many of them.
 	pub fn read_vec(&self, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+		let (file, path, faults) = match &self.bytes {
+			Bytes::Memory(bytes) => {
+				let rest = usize::try_from(offset).ok().and_then(|start| bytes.get(start..));
+				let bytes = rest.and_then(|rest| rest.get(..len));
+				return Ok(bytes.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec());
+			},
+			Bytes::File { file, path, faults } => (file, path, faults),
+		};
 		let mut bytes = Vec::with_capacity(len);
 		while bytes.len() < len {
+			if let Some(faults) = faults {
+				faults.before(Step::Read, path)?;
+			}
 			let at = offset + bytes.len() as u64;
-			let read = match &self.bytes {
-				Bytes::Memory(all) => {
-					let rest = usize::try_from(at).ok().and_then(|at| all.get(at..));
-					bytes.extend_from_slice(rest.unwrap_or_default());
-					rest.map_or(0, <[u8]>::len)
-				},
-				Bytes::File { file, path, faults } => {
-					if let Some(faults) = faults {
-						faults.before(Step::Read, path)?;
-					}
-					match pread(file, spare_capacity(&mut bytes), at) {
-						Err(rustix::io::Errno::INTR) => continue,
-						read => read?,
-					}
-				},
-			};
-			if read == 0 {
-				return Err(io::ErrorKind::UnexpectedEof.into());
+			match pread(file, spare_capacity(&mut bytes), at) {
+				Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+				Ok(_) | Err(Errno::INTR) => {},
+				Err(error) => return Err(error.into()),
 			}
 		}
 		bytes.truncate(len);

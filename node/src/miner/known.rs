@@ -10,7 +10,6 @@
 use super::MinerError;
 use planaria_durable::{self as durable, Mode};
 use planaria_store::{DiskOptions, DiskStore, OpenError};
-use sp_panic_handler::AbortGuard;
 use std::{
 	fs, io,
 	path::{Path, PathBuf},
@@ -39,13 +38,7 @@ pub fn open(
 	let failed = |source| MinerError::Known { path: file.clone(), source };
 	let known = if new { None } else { read(&file).map_err(failed)? };
 	let options = DiskOptions { known: known.as_ref().map(|known| known.id), ..options };
-	let opened = {
-		// The store knows what to do where redb panics on a damaged manifest; Substrate's panic
-		// handler would end the process first.
-		let _unwind = AbortGuard::force_unwind();
-		DiskStore::open(root, options)
-	};
-	let store = opened.map_err(|error| match (error, &known) {
+	let store = DiskStore::open(root, options).map_err(|error| match (error, &known) {
 		(error @ (OpenError::NoStore { .. } | OpenError::AnotherStore { .. }), Some(known)) => {
 			MinerError::NotKnown { error, was: known.path.clone() }
 		},
